@@ -1,0 +1,246 @@
+"""The records of ingest: what a document is, what it is made of, and where in it a text stands.
+
+    bytes -> Parsed (blocks in reading order) -> Chunk          Source names the document they came from
+
+All are frozen. Page numbers are 1-based; boxes are in PDF points, origin at the top left of the page as shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import unquote
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in points; origin top left, y grows downwards."""
+
+BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
+Modality = Literal["text", "table", "code", "image", "frame", "speech"]
+SourceKind = Literal["pdf", "text", "markdown", "html", "code", "video", "audio", "image", "office"]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a piece of a block's text stands: from `start` (an offset into the block's text) to the next anchor.
+
+    Exactly one of `box` (PDF) and `line` (text files, 1-based) is set.
+    """
+
+    start: int
+    box: Box | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One paragraph, heading, list item, code block or table, in reading order.
+
+    Args:
+        text: its text, normalised; never empty; lines inside a paragraph are joined.
+        kind: what it is.
+        anchors: at least one, ascending by `start`, the first at 0.
+        level: heading level from 1 (a title) to 6; 0 for all else.
+        page_number: 1-based page for paged documents, otherwise None.
+    """
+
+    text: str
+    kind: BlockKind
+    anchors: tuple[Anchor, ...]
+    level: int = 0
+    page_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a parser returns for one file.
+
+    Args:
+        kind: the kind of document found in the bytes (not guessed from the name alone).
+        blocks: all text in reading order, without running headers and footers.
+        title: from the document's own metadata or first heading; empty when it has none.
+        mime: media type.
+        page_count: pages of a paged document; 0 otherwise.
+        page_labels: the label printed for each page ("iv", "12"), by page index; empty when labels equal numbers.
+        furniture: running headers, footers and page numbers that were kept out of `blocks`.
+        warnings: what was lost or repaired, in sentences for people.
+        metadata: author, date and the like, as strings.
+    """
+
+    kind: SourceKind
+    blocks: tuple[Block, ...]
+    title: str = ""
+    mime: str = "text/plain"
+    page_count: int = 0
+    page_labels: tuple[str, ...] = ()
+    furniture: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One document of a collection.
+
+    Args:
+        id: UUIDv5 of collection and uri: stable when the content changes.
+        uri: `file:///…` or another URI that names the document.
+        sha256: of the bytes; what makes a second ingest cheap.
+        language: ISO 639-1 code of most of its text; "und" when undetermined.
+    """
+
+    id: str
+    uri: str
+    kind: SourceKind
+    title: str
+    sha256: str
+    language: str
+    mime: str
+    page_count: int = 0
+    size_bytes: int = 0
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def name(self) -> str:
+        """The file name at the end of the uri."""
+        return unquote(self.uri.rstrip("/").rsplit("/", 1)[-1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON-ready values, with `name` added."""
+        return {
+            "id": self.id,
+            "uri": self.uri,
+            "name": self.name,
+            "kind": self.kind,
+            "title": self.title,
+            "sha256": self.sha256,
+            "language": self.language,
+            "mime": self.mime,
+            "page_count": self.page_count,
+            "size_bytes": self.size_bytes,
+            "tags": list(self.tags),
+            "metadata": dict(self.metadata),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PageLocator:
+    """A place on a page: the boxes that hold the text (one a run of lines). `page_label` is what is printed there."""
+
+    page_number: int
+    boxes: tuple[Box, ...] = ()
+    page_label: str = ""
+
+    def __str__(self) -> str:
+        return f"p. {self.page_label or self.page_number}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with `type` = "page"."""
+        return {
+            "type": "page",
+            "page_number": self.page_number,
+            "page_label": self.page_label or str(self.page_number),
+            "boxes": [list(box) for box in self.boxes],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LineLocator:
+    """Lines of a text file, 1-based, both ends included; `commit` pins a version of a repository."""
+
+    path: str
+    start_line: int
+    end_line: int
+    commit: str = ""
+
+    def __str__(self) -> str:
+        return f"lines {self.start_line}-{self.end_line}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with `type` = "lines"."""
+        return {
+            "type": "lines",
+            "path": self.path,
+            "start_line": self.start_line,
+            "end_line": self.end_line,
+            "commit": self.commit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLocator:
+    """A stretch of a recording in seconds, and the key frame shown in it (a blob id), if any."""
+
+    start_s: float
+    end_s: float
+    frame: str = ""
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(int(self.start_s), 60)
+        return f"{minutes}:{seconds:02d}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with `type` = "time"."""
+        return {"type": "time", "start_s": self.start_s, "end_s": self.end_s, "frame": self.frame}
+
+
+Locator = PageLocator | LineLocator | TimeLocator
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage small enough to embed and cite.
+
+    Args:
+        id: UUIDv5 of source, place, heading and text: the same input gives the same id.
+        text: as it stands in the document; the heading path is not part of it unless it stands there.
+        language: ISO 639-1, or "und".
+        order: position in its source, from 0.
+        heading: titles of the sections it stands in, outermost first.
+        token_count: by the chunker's own tokenizer.
+        links: ids or names of related chunks.
+    """
+
+    id: str
+    source_id: str
+    locator: Locator
+    text: str
+    modality: Modality
+    language: str
+    order: int
+    heading: tuple[str, ...] = ()
+    token_count: int = 0
+    links: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON-ready values."""
+        return {
+            "id": self.id,
+            "source_id": self.source_id,
+            "locator": self.locator.to_dict(),
+            "text": self.text,
+            "modality": self.modality,
+            "language": self.language,
+            "order": self.order,
+            "heading": list(self.heading),
+            "token_count": self.token_count,
+            "links": list(self.links),
+        }
+
+
+def locator_from_dict(data: Mapping[str, Any]) -> Locator:
+    """The locator that `to_dict` was called on.
+
+    >>> locator_from_dict(PageLocator(3, ((0.0, 1.0, 2.0, 3.0),)).to_dict()).page_number
+    3
+    """
+    match data["type"]:
+        case "page":
+            boxes = tuple((float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in data["boxes"])
+            number, label = int(data["page_number"]), str(data["page_label"])
+            return PageLocator(number, boxes, "" if label == str(number) else label)
+        case "lines":
+            return LineLocator(data["path"], int(data["start_line"]), int(data["end_line"]), data["commit"])
+        case _:
+            return TimeLocator(float(data["start_s"]), float(data["end_s"]), data["frame"])

@@ -1,0 +1,1 @@
+"""Retrieval: chunks become a context. Analyzers, embedders, stores, search, fusion and packing."""

@@ -1,0 +1,99 @@
+"""All settings, one section a stage. Built at entry points and passed as an argument; nothing reads the environment elsewhere.
+
+A field `budget_tokens` of section `pack` is set by `PHIDEX_PACK__BUDGET_TOKENS=16000`. Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Section):
+    """Where the points live: the embedded engine under `data`, or a Qdrant server when `url` is set."""
+
+    url: str = Field("", description="Qdrant server, e.g. http://localhost:6333; empty for the embedded engine")
+    api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
+    prefer_grpc: bool = Field(False, description="talk gRPC to the server")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="seconds to wait for the store")
+    idle_s: float = Field(60.0, ge=1, le=86_400, description="the engine's process leaves after this many idle seconds")
+    min_free_mb: int = Field(256, ge=0, description="writes are refused when less than this many MB of disk are free")
+
+
+class IngestSettings(_Section):
+    """How documents are cut."""
+
+    chunk_tokens: int = Field(256, ge=32, le=8192, description="upper bound of a chunk, in tokens of `tokenizer`")
+    tokenizer: Path | None = Field(None, description="a tokenizer.json to measure with; default: the built-in script-aware one")
+    max_file_mb: int = Field(1024, ge=1, description="larger files are refused, in MB")
+
+
+class EmbedSettings(_Section):
+    """The dense leg."""
+
+    model: str = Field(
+        "auto", description="auto | bundled | multilingual | none | a local path or hub id of a sentence-transformers model"
+    )
+    query_prompt: str | None = Field(None, description="text put before queries; default: what the model is known to need")
+    passage_prompt: str | None = Field(None, description="text put before passages; default: what the model is known to need")
+    languages: tuple[str, ...] | None = Field(
+        None, description="ISO 639-1 codes that the model knows; default: what is known of it, else all"
+    )
+    hub_timeout_s: float = Field(10.0, gt=0, le=120, description="seconds that `auto` waits for the model hub in all")
+    batch_tokens: int = Field(8192, ge=256, le=262_144, description="tokens a batch")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the model; 0 lets torch decide")
+
+
+class SearchSettings(_Section):
+    """How the legs are asked and fused."""
+
+    candidates: int = Field(100, ge=10, le=2000, description="hits asked of each leg before fusion")
+    limit: int = Field(10, ge=1, le=500, description="hits returned")
+
+
+class PackSettings(_Section):
+    """How much context an answer gets."""
+
+    budget_tokens: int = Field(8_000, ge=256, le=131_072, description="tokens of prompt and answer together")
+    reserve_tokens: int = Field(1_024, ge=16, le=16_384, description="tokens kept for the answer")
+    hits: int = Field(30, ge=1, le=2000, description="hits that compete for the budget")
+    tokenizer: Path | None = Field(None, description="tokenizer.json of the served model, where the server cannot count")
+
+
+class ChatSettings(_Section):
+    """The model endpoint; without one, answers are extractive."""
+
+    url: str = Field("", description="OpenAI-compatible endpoint, e.g. http://localhost:8000/v1; empty for none")
+    api_key: SecretStr | None = Field(None, description="bearer key of the endpoint")
+    mini: str = Field("phi-3.5-mini", description="served name of Phi-3.5-mini")
+    moe: str = Field("", description="served name of Phi-3.5-MoE; empty when it is not served")
+    temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature")
+    max_answer_tokens: int = Field(1_024, ge=16, le=16_384, description="upper bound of an answer")
+    connect_timeout_s: float = Field(5.0, gt=0, le=60, description="seconds to connect")
+    first_token_timeout_s: float = Field(300.0, gt=0, le=3600, description="seconds to the first token")
+    stall_timeout_s: float = Field(60.0, gt=0, le=600, description="seconds between tokens before the stream counts as dead")
+    retries: int = Field(2, ge=0, le=10, description="further attempts after a retryable failure before the first token")
+
+
+class Settings(BaseSettings):
+    """Every setting of Phidex, frozen. `Settings()` reads `PHIDEX_*` variables; arguments win over them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PHIDEX_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    data: Path = Field(Path("phidex-data"), description="the data folder")
+    store: StoreSettings = StoreSettings()  # pyright: ignore[reportCallIssue]
+    ingest: IngestSettings = IngestSettings()  # pyright: ignore[reportCallIssue]
+    embed: EmbedSettings = EmbedSettings()  # pyright: ignore[reportCallIssue]
+    search: SearchSettings = SearchSettings()  # pyright: ignore[reportCallIssue]
+    pack: PackSettings = PackSettings()  # pyright: ignore[reportCallIssue]
+    chat: ChatSettings = ChatSettings()  # pyright: ignore[reportCallIssue]
+    log: Literal["debug", "info", "warning", "error"] = Field("warning", description="level of the command line's log")
