@@ -122,9 +122,7 @@ class Schema:
 
     dense_dim: int | None = None
     sparse: bool = False
-    indexes: Mapping[str, Literal["keyword", "integer"]] = field(
-        default_factory=dict[str, Literal["keyword", "integer"]]
-    )
+    indexes: Mapping[str, Literal["keyword", "integer"]] = field(default_factory=dict[str, Literal["keyword", "integer"]])
 
 
 class Store(Protocol):

@@ -6,6 +6,7 @@
     ├── ConfigError             a setting or a missing optional part is at fault: mend the set-up
     ├── BudgetError             it does not fit the token budget: ask for less, or allow more
     └── ServiceError            Qdrant, the store's process or a model server: see `retryable`
+        └── IncompleteAnswerError   a model began to answer and did not finish: see `partial`
 
 Third-party exceptions are translated once, in the module that owns the engine.
 """
@@ -56,3 +57,15 @@ class ServiceError(PhidexError):
     def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
+
+
+class IncompleteAnswerError(ServiceError):
+    """A model server took the question and its answer did not arrive whole.
+
+    Args:
+        partial: the text that arrived, possibly empty; it must not be shown as an answer without saying so.
+    """
+
+    def __init__(self, message: str, *, partial: str = "", hint: str = "", retryable: bool = True) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
+        self.partial = partial

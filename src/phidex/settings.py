@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -39,7 +39,8 @@ class EmbedSettings(_Section):
     """The dense leg."""
 
     model: str = Field(
-        "auto", description="auto | bundled | multilingual | none | a local path or hub id of a sentence-transformers model"
+        "auto",
+        description="auto | bundled | multilingual | none | a local path or hub id of a sentence-transformers model",
     )
     query_prompt: str | None = Field(None, description="text put before queries; default: what the model is known to need")
     passage_prompt: str | None = Field(None, description="text put before passages; default: what the model is known to need")
@@ -90,10 +91,18 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("phidex-data"), description="the data folder")
+    cache: Path = Field(
+        Path("~/.cache/phidex"), description="what is derived from models and can be made again, shared by all data folders"
+    )
     store: StoreSettings = StoreSettings()  # pyright: ignore[reportCallIssue]
     ingest: IngestSettings = IngestSettings()  # pyright: ignore[reportCallIssue]
     embed: EmbedSettings = EmbedSettings()  # pyright: ignore[reportCallIssue]
     search: SearchSettings = SearchSettings()  # pyright: ignore[reportCallIssue]
     pack: PackSettings = PackSettings()  # pyright: ignore[reportCallIssue]
     chat: ChatSettings = ChatSettings()  # pyright: ignore[reportCallIssue]
-    log: Literal["debug", "info", "warning", "error"] = Field("warning", description="level of the command line's log")
+    log: Literal["debug", "info", "warning", "error"] = Field("error", description="level of the command line's log")
+
+    @field_validator("data", "cache")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser()

@@ -1,0 +1,112 @@
+"""The records of generation: a route, citations, and the answer that carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from phidex.generation.chat_wire import Delta, Usage
+from phidex.ingest.records import Locator, Source
+from phidex.retrieval.pack import Context, Ledger
+
+Role = Literal["extractive", "mini", "moe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who answers, and why.
+
+    Args:
+        model: the served name; empty for the extractive answerer.
+        reason: one sentence for people.
+        signals: what it was decided by.
+    """
+
+    role: Role
+    model: str
+    reason: str
+    signals: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, "str | int | float | bool"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {"role": self.role, "model": self.model, "reason": self.reason, "signals": dict(self.signals)}
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One place that an answer rests on.
+
+    Args:
+        marker: the number in square brackets in the answer's text.
+        locator: the place of the passage that holds the quote.
+        quote: verbatim from the stored passage; empty where nothing in it supports the claim.
+        verified: the quote stands in the stored passage and supports what the answer says.
+    """
+
+    marker: int
+    source: Source
+    locator: Locator
+    chunk_id: str
+    quote: str
+    verified: bool
+
+    def __str__(self) -> str:
+        return f"[{self.marker}] {self.source.name}, {self.locator}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "marker": self.marker,
+            "source": self.source.to_dict(),
+            "locator": self.locator.to_dict(),
+            "chunk_id": self.chunk_id,
+            "quote": self.quote,
+            "verified": self.verified,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with what it rests on.
+
+    Args:
+        text: with markers like [1].
+        found: whether the documents hold an answer.
+        warnings: claims without support, markers that lead nowhere, context the server cut.
+        timings: seconds spent on "search", "pack", "answer".
+    """
+
+    question: str
+    text: str
+    found: bool
+    citations: tuple[Citation, ...]
+    route: Route
+    ledger: Ledger
+    usage: Usage | None = None
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        usage = self.usage
+        return {
+            "question": self.question,
+            "text": self.text,
+            "found": self.found,
+            "citations": [citation.to_dict() for citation in self.citations],
+            "route": self.route.to_dict(),
+            "ledger": self.ledger.to_dict(),
+            "usage": usage
+            and {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cached_tokens": usage.cached_tokens,
+            },
+            "warnings": list(self.warnings),
+            "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+        }
+
+
+AnswerEvent = Route | Context | Delta | Answer
+"""What a streamed answer consists of, in this order: the route, the context, pieces of text, the whole answer."""

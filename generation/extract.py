@@ -1,0 +1,99 @@
+"""The extractive answerer: no model, the sentences that answer, quoted with their places. It never pretends to be a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phidex.generation.answer import Citation
+from phidex.generation.route import ADD_A_MODEL
+from phidex.generation.support import Rarity, terms
+from phidex.ingest.records import Chunk
+from phidex.ingest.sentences import sentence_spans
+from phidex.retrieval.embed import Embedder
+from phidex.retrieval.pack import Context, PackedBlock
+from phidex.retrieval.search import Hit
+
+NOTICE = f"(Quoted without a model, since none is configured. For written answers, {ADD_A_MODEL}.)"
+
+_PASSAGES = 6  # best hits whose sentences compete
+_QUOTES = 3
+_MIN_CHARS, _MAX_CHARS = 25, 700
+_DENSE_SENTENCES = 40  # sentences that are embedded, at 3-4 ms each
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    block: PackedBlock
+    chunk: Chunk
+    text: str
+    rank: int
+    place: int
+    score: float
+
+
+def extract_answer(
+    question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None
+) -> tuple[str, tuple[Citation, ...]]:
+    """Up to three quotations that answer best, in the order of the passages they stand in, as text and citations.
+
+    Args:
+        embedder: ranks sentences by meaning too, where it knows their language.
+    """
+    packed = {chunk.id: (block, chunk) for block in context.blocks for chunk in block.chunks}
+    best = [hit for hit in hits if hit.chunk.id in packed][:_PASSAGES]
+    rarity = Rarity.of(hit.chunk.text for hit in hits)
+    candidates = _scored(question, best, packed, rarity, embedder)
+    chosen = sorted(candidates, key=lambda candidate: -candidate.score)[:_QUOTES]
+    if len(chosen) > 1:
+        chosen = [candidate for candidate in chosen if candidate.score >= 0.6 * chosen[0].score]
+    chosen.sort(key=lambda candidate: (candidate.rank, candidate.place))
+    lines = [f"“{candidate.text}” [{candidate.block.marker}]" for candidate in chosen]
+    citations: dict[int, Citation] = {}
+    for candidate in chosen:
+        citations.setdefault(
+            candidate.block.marker,
+            Citation(
+                candidate.block.marker,
+                candidate.block.source,
+                candidate.chunk.locator,
+                candidate.chunk.id,
+                candidate.text,
+                True,
+            ),
+        )
+    return "\n\n".join([*lines, NOTICE]), tuple(citations.values())
+
+
+def _scored(
+    question: str,
+    hits: Sequence[Hit],
+    packed: dict[str, tuple[PackedBlock, Chunk]],
+    rarity: Rarity,
+    embedder: Embedder | None,
+) -> list[_Candidate]:
+    """Every sentence of the passages, scored by shared terms, by meaning, and by its passage's rank."""
+    wanted = terms(question)
+    found: list[_Candidate] = []
+    for rank, hit in enumerate(hits):
+        block, chunk = packed[hit.chunk.id]
+        for place, (start, end) in enumerate(_quotable(chunk.text)):
+            sentence = " ".join(chunk.text[start:end].split())
+            score = rarity.coverage(wanted, terms(sentence)) + 0.6 / (1 + rank)
+            found.append(_Candidate(block, chunk, sentence, rank, place, score))
+    if embedder is None:
+        return found
+    found.sort(key=lambda candidate: -candidate.score)
+    query = embedder.embed_query(question)
+    return [
+        _Candidate(c.block, c.chunk, c.text, c.rank, c.place, c.score + 1.5 * float(embedder.embed_query(c.text) @ query))
+        if embedder.identity.knows(c.chunk.language)
+        else c
+        for c in found[:_DENSE_SENTENCES]
+    ]
+
+
+def _quotable(text: str) -> list[tuple[int, int]]:
+    """Sentences long enough to say something, short enough to quote; the whole passage where there are none."""
+    spans = [span for span in sentence_spans(text) if _MIN_CHARS <= span[1] - span[0] <= _MAX_CHARS]
+    return spans or [(0, min(len(text), _MAX_CHARS))]

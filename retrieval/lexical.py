@@ -1,0 +1,126 @@
+"""Text -> sparse BM25 vector, for every script with one setting and no language detection.
+
+Words, plus character n-grams by script: 4-grams of alphabetic words (with their borders), 1- and 2-grams of Chinese,
+Japanese and Korean, 3-grams of Thai, Lao, Khmer and Burmese. The engine multiplies by IDF (Qdrant's IDF modifier); the term
+weights here are BM25's. On XQuAD in 15 languages this beats word tokenizers by 17 points of recall@1 (docs/decisions).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections import Counter
+from functools import lru_cache
+from itertools import chain
+
+import numpy as np
+
+from phidex.retrieval.store import Floats, Indices, SparseVector
+
+ANALYZER_VERSION = "words-ngrams/1"
+"""Changes whenever the same text would get another vector; stored with a collection."""
+
+_K1 = 1.2
+_B = 0.75
+_AVERAGE_TERMS = 400.0  # of a passage of about 120 words; fixed, so that vectors do not depend on the rest of the collection
+_NGRAM_WEIGHT = 0.5  # beside a whole word's 1; 0.5 was best on average over 15 languages
+
+_CJK = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+_SEA = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0edf\u1000-\u103f\u1050-\u109f\u1780-\u17d3"
+_MARKS = (  # combining signs that Python's \w leaves out, and that belong to their word: Indic vowels, points, accents
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u06d6-\u06ed\u0900-\u0903\u093a-\u094f\u0951-\u0963\u0981-\u0983\u09bc-\u09cd"
+    "\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57"
+)
+_RUN = re.compile(rf"(?:[^\W\d{_CJK}{_HANGUL}{_SEA}]|[{_MARKS}])+|[{_CJK}]+|[{_SEA}]+|[{_HANGUL}]+|\d+")
+_SCRIPT = re.compile(rf"(?P<cjk>[{_CJK}])|(?P<sea>[{_SEA}])|(?P<hangul>[{_HANGUL}])|(?P<digits>\d)")
+# Arabic vowel signs and the tatweel, Hebrew points: written or not at will.
+_OPTIONAL_MARKS = re.compile("[\u064b-\u065f\u0670\u0640\u0591-\u05c7]")
+_GREEK_ACCENTED = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+
+
+def normalize(text: str) -> str:
+    """Compatibility forms, case, optional marks and Greek accents folded away.
+
+    >>> normalize("ΆΛΦΑ Straße ﬁn")
+    'αλφα strasse fin'
+    """
+    if text.isascii():
+        return text.lower()
+    folded = _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _GREEK_ACCENTED.sub(lambda match: unicodedata.normalize("NFD", match.group())[0], folded)
+
+
+def _term_id(term: str) -> int:
+    return zlib.crc32(term.encode())
+
+
+def _ngrams(text: str, size: int) -> list[str]:
+    return [text[i : i + size] for i in range(len(text) - size + 1)]
+
+
+@lru_cache(maxsize=1 << 17)
+def _words(run: str) -> tuple[int, ...]:
+    """Ids of the run's whole-word terms; none in scripts without spaces."""
+    script = _SCRIPT.match(run)
+    return () if script and script.lastgroup in ("cjk", "sea") else (_term_id("\x01" + run),)
+
+
+@lru_cache(maxsize=1 << 17)
+def _grams(run: str) -> tuple[int, ...]:
+    """Ids of the run's n-grams, with repetitions. Cached, since words repeat: this is where the time goes."""
+    script = _SCRIPT.match(run)
+    match script and script.lastgroup:
+        case "cjk":
+            return tuple(_term_id(gram) for size in (1, 2) for gram in _ngrams(run, size))
+        case "sea":
+            return tuple(_term_id(gram) for gram in _ngrams(run, 3) or [run])
+        case "hangul":
+            return tuple(_term_id("\x02" + gram) for size in (1, 2) for gram in _ngrams(run, size))
+        case "digits":
+            return ()
+        case _:
+            framed = f"^{run}$"
+            return tuple(_term_id("\x02" + gram) for gram in _ngrams(framed, 4)) if len(framed) > 4 else ()
+
+
+def _count_terms(text: str) -> tuple[Counter[int], Counter[int]]:
+    """How often each word and each n-gram occurs."""
+    runs: list[str] = _RUN.findall(normalize(text))
+    return Counter(chain.from_iterable(map(_words, runs))), Counter(chain.from_iterable(map(_grams, runs)))
+
+
+def passage_vector(text: str) -> SparseVector:
+    """BM25 weights of a passage's terms, without IDF.
+
+    Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), eq. 3.15.
+    """
+    words, grams = _count_terms(text)
+    saturation = _K1 * (1 - _B + _B * (words.total() + grams.total()) / _AVERAGE_TERMS)
+    indices, frequencies = _arrays(words, grams)
+    values = frequencies * (_K1 + 1) / (frequencies + saturation)
+    values[len(words) :] *= _NGRAM_WEIGHT
+    return _sorted(indices, values)
+
+
+def query_vector(text: str) -> SparseVector:
+    """Weight 1 for each distinct term of a question."""
+    indices, frequencies = _arrays(*_count_terms(text))
+    return _sorted(indices, np.ones_like(frequencies))
+
+
+def _arrays(words: Counter[int], grams: Counter[int]) -> tuple[Indices, Floats]:
+    """Term ids, words first, and their frequencies."""
+    size = len(words) + len(grams)
+    indices = np.fromiter(chain(words, grams), dtype=np.uint32, count=size)
+    return indices, np.fromiter(chain(words.values(), grams.values()), dtype=np.float32, count=size)
+
+
+def _sorted(indices: Indices, values: Floats) -> SparseVector:
+    """Ascending and distinct: a word and an n-gram whose ids collide (one pair in 4 billion) keep the first."""
+    distinct, first = np.unique(indices, return_index=True)
+    return SparseVector(distinct, values[first])

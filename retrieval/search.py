@@ -1,0 +1,149 @@
+"""Question -> hits: both legs asked in one request, fused here, each hit with the reason for its place.
+
+The lexical leg is right where people use the document's words, the dense leg where they reword, and only in languages that its
+model knows. So the dense leg is asked only for those, and its weight follows from how much of the question the best lexical
+hit covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phidex.errors import InputError
+from phidex.ingest.language import detect_language
+from phidex.ingest.records import Chunk, Source
+from phidex.retrieval.collection import Collection
+from phidex.retrieval.embed import Embedder
+from phidex.retrieval.fuse import fuse
+from phidex.retrieval.lexical import query_vector
+from phidex.retrieval.payload import chunk_of
+from phidex.retrieval.store import Condition, Leg, Match, Range, Scored, Where
+
+_MAX_QUERY_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LegRank:
+    """A hit's place in one leg: rank from 1, and the engine's score (BM25, or cosine in [-1, 1])."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that answers, best first in its list.
+
+    Args:
+        score: fused, higher is better; comparable within one list only.
+        why: place and score in each leg that found it: "lexical", "dense".
+    """
+
+    chunk: Chunk
+    source: Source
+    score: float
+    why: dict[str, LegRank]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "score": round(self.score, 6),
+            "text": self.chunk.text,
+            "source": self.source.to_dict(),
+            "locator": self.chunk.locator.to_dict(),
+            "chunk": self.chunk.to_dict(),
+            "why": {leg: {"rank": place.rank, "score": round(place.score, 4)} for leg, place in self.why.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What hits are limited to; an empty field limits nothing.
+
+    Args:
+        sources: ids of sources.
+        pages: first and last page, both included.
+        tags: any of them.
+    """
+
+    sources: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    pages: tuple[int, int] | None = None
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The same as conditions on payload fields."""
+        fields = (("source_id", self.sources), ("kind", self.kinds), ("language", self.languages), ("tags", self.tags))
+        found: list[Condition] = [Match(key, values) for key, values in fields if values]
+        if self.pages is not None:
+            found.append(Range("page", self.pages[0], self.pages[1]))
+        return tuple(found)
+
+
+def search(
+    collection: Collection,
+    query: str,
+    *,
+    embedder: Embedder | None,
+    limit: int = 10,
+    candidates: int = 100,
+    filters: Filters | None = None,
+) -> list[Hit]:
+    """The best chunks for a query, at most `limit`, best first.
+
+    Args:
+        candidates: how many hits each leg contributes before fusion.
+
+    Raises:
+        InputError: the query is empty or too long.
+    """
+    legs = _legs(query, collection, embedder)
+    while True:
+        moving = collection.transitions()
+        where = Where(must=(filters or Filters()).conditions(), must_not=moving.hidden())
+        answers = collection.store.query(
+            collection.name, [Leg(vector, max(candidates, limit), where) for vector in legs.values()]
+        )
+        if collection.transitions() == moving:  # otherwise a source changed its version in between: ask again
+            break
+    found = dict(zip(legs, answers, strict=True))
+    return _hits(collection, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
+
+
+def _legs(query: str, collection: Collection, embedder: Embedder | None) -> dict[str, Any]:
+    """The vector of each leg that can answer."""
+    query = query.strip()
+    if not query:
+        raise InputError("the query is empty", hint="ask something")
+    if len(query) > _MAX_QUERY_CHARS:
+        raise InputError(f"the query has {len(query)} characters", hint=f"at most {_MAX_QUERY_CHARS} are taken")
+    legs: dict[str, Any] = {}
+    lexical = query_vector(query)
+    if len(lexical.indices):
+        legs["lexical"] = lexical
+    if embedder is not None and collection.meta.embedder is not None and _known(query, embedder):
+        legs["dense"] = embedder.embed_query(query)
+    return legs
+
+
+def _known(query: str, embedder: Embedder) -> bool:
+    """Whether the dense model knows the query's language; a query too short to tell counts as known."""
+    language, score = detect_language(query)
+    return embedder.identity.knows(language) or score < 0.3
+
+
+def _hits(collection: Collection, ranked: Sequence[Scored], found: dict[str, list[Scored]]) -> list[Hit]:
+    places = {leg: {hit.id: LegRank(rank, hit.score) for rank, hit in enumerate(hits, 1)} for leg, hits in found.items()}
+    records = {record.id: record for record in collection.store.retrieve(collection.name, [hit.id for hit in ranked])}
+    chunks = [(chunk_of(hit.id, records[hit.id].payload), hit.score) for hit in ranked if hit.id in records]
+    sources = collection.sources(sorted({chunk.source_id for chunk, _ in chunks}))
+    return [
+        Hit(
+            chunk, sources[chunk.source_id], score, {leg: ranks[chunk.id] for leg, ranks in places.items() if chunk.id in ranks}
+        )
+        for chunk, score in chunks
+        if chunk.source_id in sources
+    ]

@@ -1,0 +1,177 @@
+"""Dense vectors from sentence-transformers models, on the fastest path the machine has.
+
+Passages go through torch: in bfloat16 where the processor computes with it (twice as fast, same recall), on a GPU where there
+is one. Questions go through an ONNX export of the same model, made once and cached: it starts in 0.3 s, where importing torch
+and sentence-transformers takes 5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phidex.errors import ConfigError
+from phidex.retrieval.embed import EmbedderIdentity
+from phidex.retrieval.store import Floats
+from phidex.settings import EmbedSettings
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from phidex.retrieval.onnx import OnnxEncoder
+
+log = logging.getLogger(__name__)
+
+_BATCH = 32
+_SAMPLE_BYTES = 1 << 16
+# What the model cards ask to be put before the text.
+_PROMPTS = ((re.compile(r"(?:^|[/\-_])e5(?:$|[/\-_])", re.IGNORECASE), "query: ", "passage: "),)
+
+
+class SentenceEmbedder:
+    """A sentence-transformers model folder as an `Embedder`. Weights are loaded at first use.
+
+    Args:
+        folder: the model's files.
+        name: what the collection remembers it by.
+        identity: of the collection it is opened for; default: read from the folder.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, settings: EmbedSettings, cache: Path, *, identity: EmbedderIdentity | None = None
+    ) -> None:
+        self._folder = folder
+        self._name = name
+        self._settings = settings
+        self._cache = cache
+        self._identity = identity
+
+    @cached_property
+    def identity(self) -> EmbedderIdentity:
+        """See `Embedder`."""
+        if self._identity is not None:
+            return self._identity
+        query, passage = self._prompts()
+        return EmbedderIdentity(
+            model=self._name,
+            dim=self._dim(),
+            fingerprint=self.fingerprint(),
+            languages=self._settings.languages or self._card_languages(),
+            query_prompt=query,
+            passage_prompt=passage,
+        )
+
+    def embed_passages(self, texts: Sequence[str]) -> Floats:
+        """See `Embedder`."""
+        if not texts:
+            return np.empty((0, self.identity.dim), dtype=np.float32)
+        prompt = self.identity.passage_prompt
+        batch = [prompt + text for text in texts] if prompt else list(texts)
+        vectors: Any = self._model.encode(
+            batch, batch_size=_BATCH, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+
+    def embed_query(self, text: str) -> Floats:
+        """See `Embedder`."""
+        return self._query_encoder.encode(self.identity.query_prompt + text)
+
+    def load(self) -> None:
+        """Load what passages need, and make what questions need, ahead of time."""
+        _ = self._model
+        _ = self._query_encoder
+
+    def fingerprint(self) -> str:
+        """16 hex digits of the configuration and samples of the weights; reads some 100 KB."""
+        digest = hashlib.sha256()
+        for name in ("config.json", "modules.json", "tokenizer.json"):
+            if (self._folder / name).is_file():
+                digest.update((self._folder / name).read_bytes())
+        for weights in sorted(self._folder.glob("*.safetensors")):
+            size = weights.stat().st_size
+            with weights.open("rb") as file:
+                digest.update(f"{weights.name}:{size}".encode() + file.read(_SAMPLE_BYTES))
+                file.seek(max(0, size - _SAMPLE_BYTES))
+                digest.update(file.read(_SAMPLE_BYTES))
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        if self._settings.threads:
+            torch.set_num_threads(self._settings.threads)
+        gpu = torch.cuda.is_available()
+        dtype = torch.bfloat16 if gpu or _native_bfloat16() else torch.float32
+        log.info("loading model=%s dtype=%s gpu=%s", self._name, dtype, gpu)
+        return SentenceTransformer(
+            str(self._folder), device="cuda" if gpu else "cpu", model_kwargs={"dtype": dtype}, local_files_only=True
+        )
+
+    @cached_property
+    def _query_encoder(self) -> OnnxEncoder:
+        from phidex.retrieval.onnx import OnnxEncoder, export_onnx
+
+        path = self._cache / "encoders" / f"{self.fingerprint()}.onnx"
+        if not path.is_file():
+            export_onnx(self._folder, path)
+        return OnnxEncoder(path, self._folder)
+
+    def _prompts(self) -> tuple[str, str]:
+        """Query and passage prompt: the settings, then the model's own configuration, then what its card says."""
+        query = passage = ""
+        for pattern, known_query, known_passage in _PROMPTS:
+            if pattern.search(self._name) or pattern.search(self._read_json("config.json").get("_name_or_path", "")):
+                query, passage = known_query, known_passage
+        own: dict[str, str] = self._read_json("config_sentence_transformers.json").get("prompts") or {}
+        query, passage = own.get("query") or query, own.get("document") or own.get("passage") or passage
+        if self._settings.query_prompt is not None:
+            query = self._settings.query_prompt
+        if self._settings.passage_prompt is not None:
+            passage = self._settings.passage_prompt
+        return query, passage
+
+    def _dim(self) -> int:
+        """Vector length: of the last dense layer, of the pooling, or of the transformer."""
+        dim = self._read_json("config.json").get("hidden_size", 0)
+        for module in self._read_json("modules.json") or []:
+            config = self._read_json(f"{module['path']}/config.json") if module["path"] else {}
+            dim = config.get("out_features") or config.get("word_embedding_dimension") or dim
+        if not dim:
+            raise ConfigError(
+                f"{self._folder} is not a sentence-transformers model", hint="it needs config.json and modules.json"
+            )
+        return int(dim)
+
+    def _card_languages(self) -> tuple[str, ...] | None:
+        """The languages that the model card's header names; None (all) where it names none or says multilingual."""
+        card = self._folder / "README.md"
+        header = re.match(r"---\n(.*?)\n---", card.read_text("utf-8"), re.DOTALL) if card.is_file() else None
+        found = (
+            re.search(r"^language:[ \t]*(\w[^\n]*)?((?:\n[ \t]*-[^\n]*)*)", header.group(1), re.MULTILINE) if header else None
+        )
+        if found is None:
+            return None
+        names = re.findall(r"[A-Za-z]+", " ".join(filter(None, found.groups())))
+        return None if not names or "multilingual" in names else tuple(sorted({name[:2].lower() for name in names}))
+
+    def _read_json(self, name: str) -> Any:
+        path = self._folder / name
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _native_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (Linux: from its flags; elsewhere: no)."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and re.search(r"^flags.*\b(?:avx512_bf16|amx_bf16)\b", flags.read_text(), re.MULTILINE) is not None

@@ -1,0 +1,179 @@
+"""The collections of one data folder in the embedded engine: made, opened when first asked for, dropped, closed.
+
+Runs in the engine's process only. A collection is the folder `collections/<name>/` with its `schema.json` and the engine's
+`shard/`. Folders come and go by rename, so that a kill leaves a whole collection or a leftover whose name starts with a
+dot, which the next start removes. What is asked of an open shard is in `retrieval/operations.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from phidex.errors import InputError, NotFoundError, ServiceError
+from phidex.retrieval.checks import check_name
+from phidex.retrieval.store import Schema
+from phidex.retrieval.wire import decode_schema, encode_schema
+
+logger = logging.getLogger(__name__)
+
+_EXACT = 1_000_000_000  # KB below which the engine keeps exact search; HNSW costs more to build than it saves here
+_FLUSH_BYTES = 32 << 20  # written since the last flush: what a start after a kill replays takes a second or so
+
+
+@dataclass(slots=True)
+class Shard:
+    """One open collection."""
+
+    schema: Schema
+    engine: edge.EdgeShard
+    unflushed: int = 0  # bytes
+    written: float = 0.0  # time.monotonic() of the last write
+
+
+class Shards:
+    """The collections under `data`. Not thread-safe: the caller holds one lock."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "collections"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._open: dict[str, Shard] = {}
+        for leftover in self._folder.glob(".*"):  # of a kill in the middle of create or drop
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def names(self) -> list[str]:
+        """The collections there are, sorted."""
+        return sorted(path.parent.name for path in self._folder.glob("*/schema.json"))
+
+    def get(self, name: str, min_free_mb: int) -> Shard:
+        """The open collection. Raises: NotFoundError; ServiceError where it must be opened and space is short."""
+        shard = self._open.get(name)
+        if shard is None:
+            folder = self._folder / check_name(name)
+            if not (folder / "schema.json").exists():
+                raise NotFoundError(f"there is no collection {name!r}", hint="ingest something, or check the name")
+            self.check_space(min_free_mb)  # the engine dies of SIGBUS when it opens a shard on a full disk
+            schema = decode_schema(json.loads((folder / "schema.json").read_bytes()))
+            shard = self._open[name] = Shard(schema, edge.EdgeShard.load(str(folder / "shard")))
+        return shard
+
+    def create(self, name: str, schema: Schema, min_free_mb: int) -> None:
+        """Make the collection, or give an existing one the payload indexes that it lacks.
+
+        Raises: InputError when it exists with other vectors or an index of another type.
+        """
+        check_name(name)
+        if (self._folder / name / "schema.json").exists():
+            self._extend(name, schema, min_free_mb)
+            return
+        self.check_space(min_free_mb)
+        fresh = self._folder / f".new-{name}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        shard = edge.EdgeShard.create(str(fresh / "shard"), _edge_config(schema))
+        for key, kind in schema.indexes.items():
+            shard.update(_index(key, kind))
+        shard.close()
+        _write_schema(fresh, schema)
+        fresh.rename(self._folder / name)
+
+    def _extend(self, name: str, schema: Schema, min_free_mb: int) -> None:
+        shard = self.get(name, min_free_mb)
+        have = shard.schema
+        hint = "drop the collection or choose another name"
+        if (have.dense_dim, have.sparse) != (schema.dense_dim, schema.sparse):
+            vectors = f"dense {have.dense_dim}, sparse {have.sparse}"
+            wanted = f"dense {schema.dense_dim}, sparse {schema.sparse}"
+            raise InputError(f"the collection {name!r} exists with other vectors ({vectors}; asked: {wanted})", hint=hint)
+        changed = [key for key, kind in schema.indexes.items() if have.indexes.get(key, kind) != kind]
+        if changed:
+            raise InputError(f"the collection {name!r} indexes {changed[0]!r} with another type", hint=hint)
+        missing = {key: kind for key, kind in schema.indexes.items() if key not in have.indexes}
+        if not missing:
+            return
+        self.check_space(min_free_mb)
+        for key, kind in missing.items():
+            shard.engine.update(_index(key, kind))
+        shard.schema = Schema(have.dense_dim, have.sparse, {**have.indexes, **schema.indexes})
+        _write_schema(self._folder / name, shard.schema)
+
+    def drop(self, name: str) -> None:
+        """Remove the collection; no check of free space, since this makes some."""
+        check_name(name)
+        shard = self._open.pop(name, None)
+        if shard is not None:
+            shard.engine.close()
+        folder = self._folder / name
+        if folder.exists():
+            old = self._folder / f".old-{name}-{time.time_ns()}"
+            folder.rename(old)
+            shutil.rmtree(old, ignore_errors=True)  # what resists is a leftover for the next start
+
+    def check_space(self, min_free_mb: int) -> None:
+        """ServiceError when less than this is free: on a full disk the engine is killed by SIGBUS."""
+        free_mb = shutil.disk_usage(self._folder).free >> 20
+        if free_mb < min_free_mb:
+            hint = "free space, or lower PHIDEX_STORE__MIN_FREE_MB"
+            raise ServiceError(
+                f"the disk of {self._folder.parent} is nearly full: {free_mb} MB free, {min_free_mb} MB needed", hint=hint
+            )
+
+    def note_write(self, shard: Shard, size: int) -> None:
+        """Count the bytes of a write, and flush when a restart would have much to replay (the log is cut by it too)."""
+        shard.unflushed += size
+        shard.written = time.monotonic()
+        if shard.unflushed > _FLUSH_BYTES:
+            self._flush(shard)
+
+    def flush_quiet(self, quiet_s: float) -> None:
+        """Flush the collections that were written, but not within the last seconds."""
+        for shard in self._open.values():
+            if shard.unflushed and time.monotonic() - shard.written > quiet_s:
+                self._flush(shard)
+
+    def close(self) -> None:
+        """Flush and close every open collection; one that fails is logged and does not keep the others."""
+        for name, shard in self._open.items():
+            try:
+                shard.engine.flush()
+                shard.engine.close()
+            except Exception:  # the engine raises nothing narrower; the log keeps what was acknowledged
+                logger.exception("close failed collection=%s", name)
+        self._open.clear()
+
+    def is_open(self, name: str) -> bool:
+        """Whether the collection has been opened."""
+        return name in self._open
+
+    def _flush(self, shard: Shard) -> None:
+        shard.engine.flush()
+        shard.unflushed = 0
+
+
+def _edge_config(schema: Schema) -> edge.EdgeConfig:
+    dense = {"dense": edge.EdgeVectorParams(size=schema.dense_dim, distance=edge.Distance.Cosine)} if schema.dense_dim else {}
+    # The engine wants one vector at least; a collection of payloads alone gets a sparse one that stays empty.
+    sparse = {"sparse": edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)} if schema.sparse or not dense else {}
+    exact = edge.EdgeOptimizersConfig(indexing_threshold=_EXACT)
+    return edge.EdgeConfig(vectors=dense, sparse_vectors=sparse, optimizers=exact, wal_enabled=True)
+
+
+def _index(key: str, kind: str) -> edge.UpdateOperation:
+    params = edge.KeywordIndexParams() if kind == "keyword" else edge.IntegerIndexParams(lookup=True, range=True)
+    return edge.UpdateOperation.create_field_index(key, params)
+
+
+def _write_schema(folder: Path, schema: Schema) -> None:
+    fresh = folder / ".schema.json"
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(encode_schema(schema), file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(folder / "schema.json")

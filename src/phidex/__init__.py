@@ -1,0 +1,111 @@
+"""Phidex: document intelligence on Microsoft's Phi-3.5 models.
+
+from phidex import Phidex
+
+with Phidex(data="library") as phidex:
+    phidex.ingest("reports/")
+    answer = phidex.ask("Who signed the lease?")
+    print(answer.text, *answer.citations, sep="\\n")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phidex.aio import AsyncPhidex
+    from phidex.errors import (
+        BudgetError,
+        ConfigError,
+        IncompleteAnswerError,
+        InputError,
+        NotFoundError,
+        PhidexError,
+        ServiceError,
+    )
+    from phidex.generation.answer import Answer, Citation, Route
+    from phidex.generation.chat_wire import Delta, Usage
+    from phidex.ingest.pipeline import FileReport, IngestReport
+    from phidex.ingest.records import Chunk, LineLocator, PageLocator, Source, TimeLocator
+    from phidex.retrieval.collection import SourceEntry
+    from phidex.retrieval.pack import Context, Ledger
+    from phidex.retrieval.search import Filters, Hit
+    from phidex.sdk import Phidex
+    from phidex.settings import Settings
+
+__version__ = "0.1.0"
+
+# Name -> module: imported at first use, so that `import phidex` costs nothing.
+_HOMES = {
+    "Answer": "generation.answer",
+    "AsyncPhidex": "aio",
+    "BudgetError": "errors",
+    "Chunk": "ingest.records",
+    "Citation": "generation.answer",
+    "ConfigError": "errors",
+    "Context": "retrieval.pack",
+    "Delta": "generation.chat_wire",
+    "FileReport": "ingest.pipeline",
+    "Filters": "retrieval.search",
+    "Hit": "retrieval.search",
+    "IncompleteAnswerError": "errors",
+    "IngestReport": "ingest.pipeline",
+    "InputError": "errors",
+    "Ledger": "retrieval.pack",
+    "LineLocator": "ingest.records",
+    "NotFoundError": "errors",
+    "PageLocator": "ingest.records",
+    "Phidex": "sdk",
+    "PhidexError": "errors",
+    "Route": "generation.answer",
+    "ServiceError": "errors",
+    "Settings": "settings",
+    "Source": "ingest.records",
+    "SourceEntry": "retrieval.collection",
+    "TimeLocator": "ingest.records",
+    "Usage": "generation.chat_wire",
+}
+
+__all__ = [  # noqa: RUF022  by what they are for
+    "Phidex",
+    "AsyncPhidex",
+    "Settings",
+    "Filters",
+    "Hit",
+    "Chunk",
+    "Source",
+    "SourceEntry",
+    "PageLocator",
+    "LineLocator",
+    "TimeLocator",
+    "Answer",
+    "Citation",
+    "Route",
+    "Context",
+    "Ledger",
+    "Delta",
+    "Usage",
+    "IngestReport",
+    "FileReport",
+    "PhidexError",
+    "InputError",
+    "NotFoundError",
+    "ConfigError",
+    "BudgetError",
+    "ServiceError",
+    "IncompleteAnswerError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'phidex' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"phidex.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

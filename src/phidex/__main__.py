@@ -1,0 +1,5 @@
+"""`python -m phidex`: the command line."""
+
+from phidex.cli import main
+
+main()

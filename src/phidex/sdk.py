@@ -1,0 +1,334 @@
+"""The SDK: `Phidex` opens a data folder (or a Qdrant server) and does everything that the command line does.
+
+>>> import tempfile, pathlib
+>>> folder = pathlib.Path(tempfile.mkdtemp())
+>>> _ = (folder / "note.md").write_text("# Boiler\\n\\nThe boiler was replaced in March 2021 by Ohm Ltd.")
+>>> with Phidex(data=folder / "data") as phidex:
+...     report = phidex.ingest(folder / "note.md")
+...     hits = phidex.search("When was the boiler replaced?")
+>>> report.count("added"), hits[0].source.name, str(hits[0].chunk.locator)
+(1, 'note.md', 'lines 1-3')
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from phidex.errors import NotFoundError
+from phidex.settings import Settings
+
+if TYPE_CHECKING:
+    from phidex.generation.answer import Answer, AnswerEvent
+    from phidex.generation.chat import OpenAIChat
+    from phidex.ingest.pipeline import FileReport, IngestReport
+    from phidex.retrieval.collection import Collection, SourceEntry
+    from phidex.retrieval.embed import Choice
+    from phidex.retrieval.search import Filters, Hit
+    from phidex.retrieval.store import Store
+
+PathLike = str | Path
+
+
+class Phidex:
+    """A data folder with collections of documents. Thread-safe; several processes may open the same folder.
+
+    Args:
+        data: the folder; default: the settings' (`PHIDEX_DATA`, else `phidex-data`).
+        settings: default: from the environment.
+
+    Example:
+        >>> with Phidex(data=tempfile.mkdtemp()) as phidex:
+        ...     phidex.status()["collections"]
+        {}
+    """
+
+    def __init__(self, data: PathLike | None = None, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self.settings = settings if data is None else settings.model_copy(update={"data": Path(data)})
+        self._store: Store | None = None
+        self._chat: OpenAIChat | None = None
+        self._choices: dict[str, Choice] = {}
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Phidex(data={str(self.settings.data)!r})"
+
+    def close(self) -> None:
+        """Let go of connections. The engine's process leaves by itself when nobody uses it."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+            if self._chat is not None:
+                self._chat.close()
+            self._store = self._chat = None
+
+    def ingest(
+        self,
+        *paths: PathLike,
+        collection: str = "default",
+        tags: Sequence[str] = (),
+        dense: Literal["now", "later"] = "now",
+        on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_embed: Callable[[int, int], None] | None = None,
+    ) -> IngestReport:
+        """Ingest files and folders: searchable as soon as their text is written, complete when dense vectors are too.
+
+        Unchanged files are skipped; an edited one replaces its older version in one step; a file that fails is in the report
+        with its reason. Interrupted, the next call goes on.
+
+        Args:
+            dense: "later" leaves the dense vectors to a later call (or to `complete`).
+            on_file: called after each file with its report, its number from 1, and how many there are.
+            on_embed: called with how many passages have their dense vector, and how many there are to do.
+
+        Raises:
+            InputError: a path does not exist.
+            ConfigError, ServiceError: see `errors.py`.
+        """
+        from phidex.ingest.pipeline import IngestReport, ingest_files
+
+        started = time.monotonic()
+        target = self._create(collection)
+        target.recover()
+        choice = self._choice(target)
+        warm_up = _once(getattr(choice.embedder, "load", None)) if dense == "now" else None
+
+        def after_file(file: FileReport, number: int, total: int) -> None:
+            if warm_up and file.outcome in ("added", "replaced"):
+                warm_up()
+            if on_file:
+                on_file(file, number, total)
+
+        report = IngestReport(embedder=choice.reason)
+        files = [Path(path) for path in paths]
+        report.files = ingest_files(files, target, self.settings.ingest, tags=tags, on_file=after_file)
+        report.seconds_to_searchable = time.monotonic() - started
+        report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" else 0
+        report.pending = target.pending()
+        report.seconds_to_complete = time.monotonic() - started
+        return report
+
+    def complete(self, collection: str = "default", *, on_embed: Callable[[int, int], None] | None = None) -> int:
+        """Give all passages that wait their dense vector; returns how many got one."""
+        target = self._open(collection)
+        embedder = self._choice(target).embedder
+        return target.embed_pending(embedder, on_embed) if embedder is not None and target.pending() else 0
+
+    def search(
+        self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None
+    ) -> list[Hit]:
+        """The passages that answer best, best first; each has `.score`, `.source`, `.chunk.text`, `.chunk.locator`, `.why`.
+
+        Raises:
+            InputError: the query is empty.
+            NotFoundError: there is no such collection.
+        """
+        from phidex.retrieval.search import search
+
+        target = self._open(collection)
+        return search(
+            target,
+            query,
+            embedder=self._choice(target).embedder,
+            limit=limit or self.settings.search.limit,
+            candidates=self.settings.search.candidates,
+            filters=filters,
+        )
+
+    @overload
+    def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        stream: Literal[False] = False,
+        cancelled: threading.Event | None = None,
+    ) -> Answer: ...
+
+    @overload
+    def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        stream: Literal[True],
+        cancelled: threading.Event | None = None,
+    ) -> Iterator[AnswerEvent]: ...
+
+    def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        stream: bool = False,
+        cancelled: threading.Event | None = None,
+    ) -> Answer | Iterator[AnswerEvent]:
+        """An answer with citations that name document, page and box.
+
+        Args:
+            stream: return an iterator of events instead: the `Route`, the `Context`, `Delta`s of text, the whole `Answer`.
+                Closing it stops the server's work.
+            cancelled: setting it from another thread ends the answer where it is.
+
+        Raises:
+            InputError, NotFoundError: see `search`.
+            BudgetError: the question does not fit the token budget.
+            ServiceError: the model endpoint is down or broke off.
+        """
+        from phidex.generation.answer import Answer
+
+        events = self._events(question, collection, filters, cancelled)
+        if stream:
+            return events
+        last = None
+        for last in events:  # noqa: B007  only the last event, the whole answer, is wanted
+            pass
+        assert isinstance(last, Answer)
+        return last
+
+    def sources(self, collection: str = "default") -> list[SourceEntry]:
+        """The collection's sources with their state, sorted by name."""
+        return self._open(collection).entries()
+
+    def remove(self, *names: str, collection: str = "default") -> list[str]:
+        """Remove sources given by id, uri, path or file name; returns the uris of what was removed.
+
+        Raises:
+            NotFoundError: a name fits no source; nothing is removed then.
+        """
+        target = self._open(collection)
+        entries = target.entries()
+        chosen: dict[str, str] = {}
+        for name in names:
+            as_uri = Path(name).resolve().as_uri()
+            fitting = [
+                e.source for e in entries if name in (e.source.id, e.source.uri, e.source.name) or as_uri == e.source.uri
+            ]
+            if not fitting:
+                raise NotFoundError(f"no source {name!r} in {collection!r}", hint="`phidex sources` lists them")
+            chosen.update({source.id: source.uri for source in fitting})
+        for source_id in chosen:
+            target.remove(source_id)
+        return list(chosen.values())
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection with all it holds; the documents themselves are not touched."""
+        self._open(collection).drop()
+        self._choices.pop(collection, None)
+
+    def status(self) -> dict[str, Any]:
+        """Collections with their sources, chunks, languages and what is pending; the store; the models."""
+        from phidex.retrieval.collection import Collection
+        from phidex.retrieval.store import Where
+
+        found: dict[str, Any] = {}
+        for name in Collection.names(self._opened()):
+            target = Collection.open(self._opened(), name)
+            entries = target.entries()
+            found[name] = {
+                "sources": len(entries),
+                "incomplete": sum(entry.state == "incomplete" for entry in entries),
+                "chunks": target.store.count(name, Where()),
+                "pending": target.pending(),
+                "languages": target.languages(),
+                "embedder": target.meta.embedder.model if target.meta.embedder else "",
+            }
+        chat = self.settings.chat
+        return {
+            "data": str(self.settings.data),
+            "store": self.settings.store.url or "embedded",
+            "chat": chat.url or "",
+            "collections": found,
+        }
+
+    def _events(
+        self, question: str, collection: str, filters: Filters | None, cancelled: threading.Event | None
+    ) -> Iterator[AnswerEvent]:
+        from phidex.generation.respond import Responder
+
+        started = time.monotonic()
+        target = self._open(collection)
+        hits = self.search(question, collection, self.settings.pack.hits, filters)
+        responder = Responder(
+            pack=self.settings.pack,
+            settings=self.settings.chat,
+            chat=self._chat_client(),
+            embedder=self._choice(target).embedder,
+            stored=target.chunks,
+        )
+        yield from responder.events(question, hits, timings={"search": time.monotonic() - started}, cancelled=cancelled)
+
+    def _opened(self) -> Store:
+        with self._lock:
+            if self._store is None:
+                from phidex.retrieval.engines import open_store
+
+                self._store = open_store(self.settings.data, self.settings.store)
+            return self._store
+
+    def _open(self, name: str) -> Collection:
+        from phidex.retrieval.collection import Collection
+
+        return Collection.open(self._opened(), name)
+
+    def _create(self, name: str) -> Collection:
+        from phidex.retrieval.collection import Collection
+        from phidex.retrieval.embed import choose_embedder
+
+        def identity() -> Any:
+            self._choices[name] = choose_embedder(self.settings.embed, self.settings.cache)
+            embedder = self._choices[name].embedder
+            return embedder.identity if embedder else None
+
+        return Collection.create(self._opened(), name, identity)
+
+    def _choice(self, collection: Collection) -> Choice:
+        """The collection's embedder; loaded once, with its model shared by later calls."""
+        from phidex.retrieval.embed import Choice, open_embedder
+
+        with self._lock:
+            if collection.name not in self._choices:
+                identity = collection.meta.embedder
+                self._choices[collection.name] = (
+                    open_embedder(identity, self.settings.embed, self.settings.cache)
+                    if identity
+                    else Choice(None, "the collection was made without dense vectors")
+                )
+            return self._choices[collection.name]
+
+    def _chat_client(self) -> OpenAIChat | None:
+        if not self.settings.chat.url:
+            return None
+        with self._lock:
+            if self._chat is None:
+                from phidex.generation.chat import OpenAIChat
+
+                self._chat = OpenAIChat(self.settings.chat)
+            return self._chat
+
+
+def _once(load: Callable[[], None] | None) -> Callable[[], None] | None:
+    """Starts `load` in a thread at the first call: the dense model loads while the next files are read."""
+    if load is None:
+        return None
+    begun = threading.Event()
+
+    def start() -> None:
+        if not begun.is_set():
+            begun.set()
+            threading.Thread(target=load, name="phidex-load-model", daemon=True).start()
+
+    return start
