@@ -11,13 +11,14 @@ from phidex.generation.support import Rarity, terms
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.embed import Embedder
-from phidex.retrieval.pack import Context, PackedBlock
+from phidex.retrieval.pack import Context, PackedBlock, renumber
 from phidex.retrieval.search import Hit
 
 NOTICE = f"(Quoted without a model, since none is configured. For written answers, {ADD_A_MODEL}.)"
 
 _PASSAGES = 6  # best hits whose sentences compete
 _QUOTES = 3
+_NEAR_BEST = 0.6  # of the best sentence's score: what is weaker is not quoted beside it
 _MIN_CHARS, _MAX_CHARS = 25, 700
 _DENSE_SENTENCES = 40  # sentences that are embedded, at 3-4 ms each
 
@@ -34,8 +35,8 @@ class _Candidate:
 
 def extract_answer(
     question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None
-) -> tuple[str, tuple[Citation, ...]]:
-    """Up to three quotations that answer best, in the order of the passages they stand in, as text and citations.
+) -> tuple[str, tuple[Citation, ...], Context]:
+    """Up to three quotations that answer best, as text and citations, and the context numbered in their order.
 
     Args:
         embedder: ranks sentences by meaning too, where it knows their language.
@@ -45,24 +46,16 @@ def extract_answer(
     rarity = Rarity.of(hit.chunk.text for hit in hits)
     candidates = _scored(question, best, packed, rarity, embedder)
     chosen = sorted(candidates, key=lambda candidate: -candidate.score)[:_QUOTES]
-    if len(chosen) > 1:
-        chosen = [candidate for candidate in chosen if candidate.score >= 0.6 * chosen[0].score]
+    chosen = [candidate for candidate in chosen if candidate.score >= _NEAR_BEST * chosen[0].score]
     chosen.sort(key=lambda candidate: (candidate.rank, candidate.place))
-    lines = [f"“{candidate.text}” [{candidate.block.marker}]" for candidate in chosen]
+    cited = list(dict.fromkeys(candidate.block.marker for candidate in chosen))
+    lines: list[str] = []
     citations: dict[int, Citation] = {}
     for candidate in chosen:
-        citations.setdefault(
-            candidate.block.marker,
-            Citation(
-                candidate.block.marker,
-                candidate.block.source,
-                candidate.chunk.locator,
-                candidate.chunk.id,
-                candidate.text,
-                True,
-            ),
-        )
-    return "\n\n".join([*lines, NOTICE]), tuple(citations.values())
+        marker, chunk = cited.index(candidate.block.marker) + 1, candidate.chunk
+        lines.append(f"“{candidate.text}” [{marker}]")
+        citations.setdefault(marker, Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True))
+    return "\n\n".join([*lines, NOTICE]), tuple(citations.values()), renumber(context, cited)
 
 
 def _scored(

@@ -124,7 +124,7 @@ class Responder:
         if not context.blocks or is_weak(question, hits):
             text = f"{_absent_text(hits)}\n\n{NOTICE}"
             return Answer(question, text, False, (), route, context.ledger)
-        text, citations = extract_answer(question, hits, context, self.embedder)
+        text, citations, context = extract_answer(question, hits, context, self.embedder)
         return Answer(question, text, True, citations, route, context.ledger)
 
     def _generate(

@@ -7,7 +7,7 @@ pages; and a line that stands in a slot where most other pages carry such a line
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from phidex.ingest.lines import Line, Page
 
@@ -33,11 +33,18 @@ def drop_furniture(pages: list[Page], body_size: float) -> tuple[str, ...]:
     for page, line, is_top, mask in found:
         masks[mask, is_top, round(line.y0 / _NEAR)].add(page.index)
     repeated = [entry for entry in found if _repeats(entry, masks, body_size, len(pages))]
-    slots = _slots(repeated)
+    taken, all_taken = _slots(repeated), _slots(found)
     enough = max(3, _SHARE * len(pages))
-    repeated = [entry for entry in repeated if slots[entry[2], round(entry[1].y0 / _NEAR)] >= enough]
+    # A slot of furniture holds little else; where body text begins on most pages, a repeated line is a coincidence.
+    slots = {slot: n / all_taken[slot] for slot, n in taken.items() if n >= enough and n >= 0.5 * all_taken[slot]}
+    repeated = [entry for entry in repeated if _slot(entry) in slots]
     known = {id(entry[1]) for entry in repeated}
-    repeated += _in_slots([entry for entry in found if id(entry[1]) not in known], repeated, slots)
+    sizes = {(*_slot(entry), entry[1].size) for entry in repeated}
+    repeated += [
+        entry
+        for entry in found
+        if slots.get(_slot(entry), 0) >= 0.8 and (*_slot(entry), entry[1].size) in sizes and id(entry[1]) not in known
+    ]
     doomed: dict[int, set[int]] = defaultdict(set)
     examples: dict[str, str] = {}
     for page, line, _, mask in repeated:
@@ -83,24 +90,15 @@ def _repeats(entry: _Entry, masks: dict[_Key, set[int]], body_size: float, page_
     return len(at) >= 0.3 * page_count or any(0 < abs(other - page.index) <= 2 for other in at)
 
 
-def _slots(found: list[_Entry]) -> Counter[tuple[bool, int]]:
+def _slot(entry: _Entry) -> tuple[bool, int]:
+    return entry[2], round(entry[1].y0 / _NEAR)
+
+
+def _slots(found: list[_Entry]) -> dict[tuple[bool, int], int]:
     """On how many pages each slot, or the one next to it, is taken."""
     taken: dict[tuple[bool, int], set[int]] = defaultdict(set)
-    for page, line, is_top, _ in found:
-        slot = round(line.y0 / _NEAR)
+    for entry in found:
+        is_top, slot = _slot(entry)
         for near in (slot - 1, slot, slot + 1):
-            taken[is_top, near].add(page.index)
-    return Counter({slot: len(pages) for slot, pages in taken.items()})
-
-
-def _in_slots(rest: list[_Entry], repeated: list[_Entry], slots: Counter[tuple[bool, int]]) -> list[_Entry]:
-    """Lines in slots that hold furniture of the same size on more pages than they hold other text."""
-    sizes = {(is_top, round(line.y0 / _NEAR), line.size) for _, line, is_top, _ in repeated}
-    others: Counter[tuple[bool, int]] = Counter((is_top, round(line.y0 / _NEAR)) for _, line, is_top, _ in rest)
-    found: list[_Entry] = []
-    for entry in rest:
-        _, line, is_top, _ = entry
-        slot = round(line.y0 / _NEAR)
-        if (is_top, slot, line.size) in sizes and slots[is_top, slot] > others[is_top, slot]:
-            found.append(entry)
-    return found
+            taken[is_top, near].add(entry[0].index)
+    return {slot: len(pages) for slot, pages in taken.items()}

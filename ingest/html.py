@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from phidex.ingest.text import NEWLINE, decode_text
 lxml_html: Any = _lxml_html
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.-]+)""", re.I)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_DELIMITER = re.compile(r"\|(?:\s*-+\s*\|)+\s*$")
 _META = {"author": "author", "description": "description", "date": "date", "keywords": "keywords"}
 
 
@@ -96,15 +98,32 @@ def _about(tree: Any) -> tuple[str, dict[str, str]]:
 
 def _blocks(markdown: str, marks: Marks) -> list[Block]:
     """The blocks of trafilatura's Markdown, with source lines for anchors and all stand-ins resolved."""
-    source, lines = _resolve(_unfold(markdown, marks), marks)
-    return [
-        replace(
-            block,
-            text=marks.unshield(block.text),
-            anchors=tuple(Anchor(anchor.start, line=lines[(anchor.line or 1) - 1]) for anchor in block.anchors),
-        )
-        for block in markdown_blocks(source)
-    ]
+    source, lines = _resolve(_complete_tables(_unfold(markdown, marks)), marks)
+    blocks: list[Block] = []
+    for block in markdown_blocks(source):
+        starts = [anchor.start for anchor in block.anchors]
+        pieces = [block.text[a:b] for a, b in pairwise([*starts, len(block.text)])]
+        if block.kind == "table":  # stays Markdown, where a bar inside a cell is escaped
+            pieces = [piece.replace(marks.shield("|"), "\\|") for piece in pieces]
+        ends = list(accumulate(map(len, pieces), initial=0))
+        anchors = [Anchor(start, line=lines[(old.line or 1) - 1]) for start, old in zip(ends, block.anchors, strict=False)]
+        blocks.append(replace(block, text=marks.unshield("".join(pieces)), anchors=tuple(anchors)))
+    return blocks
+
+
+def _complete_tables(markdown: str) -> str:
+    """Every table with the delimiter row that makes it one: trafilatura writes none where a table has no header."""
+    lines: list[str] = []
+    inside = False
+    for line in markdown.split("\n"):
+        is_row = line.startswith("|")
+        if is_row and inside and _DELIMITER.match(line):
+            continue
+        lines.append(line.rstrip() if is_row else line)
+        if is_row and not inside:
+            lines.append("|" + "---|" * max(1, line.count("|") - 1))
+        inside = is_row
+    return "\n".join(lines)
 
 
 def _unfold(markdown: str, marks: Marks) -> str:
@@ -133,8 +152,6 @@ def _resolve(markdown: str, marks: Marks) -> tuple[str, list[int]]:
         found = mark.search(part)
         current = (marks.entry(found["mark"])[0] or current) if found else current
         part = stray.sub("", mark.sub(lambda match: match["lead"] or "", part))
-        if part.startswith("|"):  # a table stays Markdown: resolved here, since nothing in it will be parsed
-            part = marks.unshield(re.sub(re.escape(marks.shield("|")), r"\\|", part))
         parts.append(part)
         lines.append(current)
     return "\n".join(parts), lines

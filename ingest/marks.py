@@ -21,31 +21,6 @@ _SPECIAL = "<>&*_`~[]\\#=|$-+.)!:"
 _END = 241
 _LINE_START = re.compile(r"^(\s*)(?:([-+])(?=[\s-])|(\d{1,9})([.)])(?=\s))")
 _SKIPPED = frozenset(("script", "style", "template", "noscript", "textarea", "svg", "math", "head"))
-_BLOCKS = frozenset(
-    (
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "p",
-        "li",
-        "td",
-        "th",
-        "blockquote",
-        "dt",
-        "dd",
-        "div",
-        "section",
-        "article",
-        "main",
-        "figcaption",
-        "caption",
-        "summary",
-        "address",
-    )
-)
 _INLINE = frozenset(
     (
         "a",
@@ -138,45 +113,47 @@ def annotate(body: Any, marks: Marks) -> None:
     for pre in list(body.iter("pre")):
         _fold_listing(pre, marks)
     line: int = body.sourceline or 1
-    depth = 0  # inside elements whose text is not shown, or done already
+    hidden = 0  # depth inside elements whose text is not shown, or done already
+    is_open = False  # whether the current run of text has its mark
+
+    def mark(text: str) -> str:
+        nonlocal line, is_open
+        if hidden:
+            line += text.count("\n")
+            return text
+        marked, line, is_open = _mark_lines(text, line, marks, is_open=is_open)
+        return marked
+
     walk: Any = etree.iterwalk(body, events=("start", "end", "comment", "pi"))
     for event, element in walk:
-        hidden = not isinstance(element.tag, str) or element.tag in _SKIPPED or element.tag == "pre"
+        skips = not isinstance(element.tag, str) or element.tag in _SKIPPED or element.tag == "pre"
+        is_open = is_open and (element.tag in _INLINE or not isinstance(element.tag, str))
         if event == "start":
             line = max(line, element.sourceline or 0)
-            depth += hidden
-            if not depth and element.text:
-                line = _mark_text(element, line, marks)
-            elif not depth and element.tag in _BLOCKS and len(element) and element[0].tag in _INLINE:
-                element.text = marks.make(line)
-            elif element.text:
-                line += element.text.count("\n")
-        else:
-            depth -= hidden and event == "end"
-            if element.tail and element is not body:
-                text, line = _mark_lines(element.tail, line, marks)
-                element.tail = text if not depth else element.tail
+            hidden += skips
+            element.text = mark(element.text) if element.text else None
+            continue
+        hidden -= skips and event == "end"
+        if element.tail and element is not body:
+            element.tail = mark(element.tail)
 
 
-def _mark_text(element: Any, line: int, marks: Marks) -> int:
-    """Mark an element's own text; the line on which it ends."""
-    starts_block = element.tag in _BLOCKS and element.text.strip()
-    text, end = _mark_lines(element.text, line, marks)
-    if starts_block:
-        lead = len(element.text) - len(element.text.lstrip())
-        text = marks.make(line + element.text[:lead].count("\n")) + text.lstrip()
-    element.text = text
-    return end
+def _mark_lines(text: str, line: int, marks: Marks, *, is_open: bool) -> tuple[str, int, bool]:
+    """`text` shielded, with a mark before each line that is not blank, the first one only where none is open yet.
 
-
-def _mark_lines(text: str, line: int, marks: Marks) -> tuple[str, int]:
-    """`text` shielded, with a mark before each of its further lines that is not blank, and the line on which it ends."""
-    first, *rest = text.split("\n")
-    parts = [marks.shield(first)]
-    for part in rest:
-        line += 1
-        parts.append((marks.make(line) if part.strip() else "") + marks.shield(part))
-    return "\n".join(parts), line
+    Also the line on which it ends, and whether a mark is open now.
+    """
+    parts: list[str] = []
+    for number, part in enumerate(text.split("\n")):
+        shielded = marks.shield(part)
+        is_open = is_open and number == 0
+        if part.strip() and not is_open:
+            shielded = marks.make(line + number) + shielded.lstrip()
+            if number == 0 and part[0].isspace():
+                shielded = " " + shielded
+            is_open = True
+        parts.append(shielded)
+    return "\n".join(parts), line + len(parts) - 1, is_open
 
 
 def _fold_listing(pre: Any, marks: Marks) -> None:

@@ -25,6 +25,13 @@ from phidex.ingest.layout import Paragraph, read_rows, split_paragraphs
 from phidex.ingest.lines import Fonts, Page, read_page
 from phidex.ingest.records import Block, Parsed
 
+_ROMAN = tuple(
+    zip(
+        (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
+        strict=True,
+    )
+)
 _NO_TITLE = re.compile(
     r"^(?:untitled\b.*|microsoft \w+ - .*|.*\.(?:docx?|dvi|tex|pdf|indd|qxd|pptx?|xlsx?|rtf|odt|html?|ps))$", re.I
 )
@@ -50,9 +57,9 @@ def parse_pdf(path: Path, data: bytes | None = None) -> Parsed:
     with _opened(path, data) as document:
         warnings = ["The PDF was damaged and has been repaired; text may be missing."] if document.is_repaired else []
         fonts = Fonts()
-        pages, labels, lost = _read_pages(document, fonts)
+        pages, lost = _read_pages(document, fonts)
         warnings += _check_text(pages, lost, path)
-        toc = _toc(document)
+        toc, labels = _toc(document), _labels(document)
         metadata: dict[str, str] = {key: clean_line(str(value)) for key, value in _items(document.metadata) if value}
     furniture = drop_furniture(pages, fonts.body_size)
     blocks = _build(pages, toc, fonts)
@@ -64,7 +71,7 @@ def parse_pdf(path: Path, data: bytes | None = None) -> Parsed:
         title=_title(metadata.pop("title", ""), blocks),
         mime="application/pdf",
         page_count=len(pages),
-        page_labels=() if all(label == str(n) for n, label in enumerate(labels, 1)) else tuple(labels),
+        page_labels=labels,
         furniture=furniture,
         warnings=tuple(warnings),
         metadata={key: value for key, value in metadata.items() if key not in ("trapped", "encryption", "format")},
@@ -100,31 +107,55 @@ def _items(metadata: dict[str, str | None] | None) -> list[tuple[str, str | None
     return list((metadata or {}).items())
 
 
-def _read_pages(document: Any, fonts: Fonts) -> tuple[list[Page], list[str], list[int]]:
-    """The lines of every page, the printed labels of all pages, and the numbers of pages that could not be read."""
+def _read_pages(document: Any, fonts: Fonts) -> tuple[list[Page], list[int]]:
+    """The lines of every page, and the numbers of pages that could not be read."""
     pages: list[Page] = []
-    labels: list[str] = []
     lost: list[int] = []
-    has_labels = _has_labels(document)
     for index in range(document.page_count):
-        label = ""
         try:
-            page = document.load_page(index)
-            pages.append(read_page(page, fonts))
-            label = str(page.get_label()) if has_labels else ""
+            pages.append(read_page(document.load_page(index), fonts))
         except _PAGE_ERRORS:
-            if len(pages) <= index:
-                lost.append(index + 1)
-                pages.append(Page(index, 0.0, 0.0, []))
-        labels.append(label or str(index + 1))
-    return pages, labels, lost
+            lost.append(index + 1)
+            pages.append(Page(index, 0.0, 0.0, []))
+    return pages, lost
 
 
-def _has_labels(document: Any) -> bool:
+def _labels(document: Any) -> tuple[str, ...]:
+    """The printed label of every page; empty when each equals the page's number.
+
+    Made here from the document's rules, since PyMuPDF's `get_label` reads the rules anew for every page.
+    """
     try:
-        return bool(document.get_page_labels())
+        rules: list[dict[str, Any]] = document.get_page_labels()
     except _PAGE_ERRORS:
-        return False
+        return ()
+    labels = [str(index + 1) for index in range(document.page_count)]
+    rules = sorted(rules, key=lambda rule: rule["startpage"])
+    ends = [rule["startpage"] for rule in rules[1:]] + [len(labels)]
+    for rule, end in zip(rules, ends, strict=False):
+        start = rule["startpage"]
+        for index in range(max(start, 0), min(end, len(labels))):
+            number = rule.get("firstpagenum", 1) + index - start
+            labels[index] = clean_line(rule.get("prefix", "") + _numeral(number, rule.get("style", "")))
+    return () if all(label == str(number) for number, label in enumerate(labels, 1)) else tuple(labels)
+
+
+def _numeral(number: int, style: str) -> str:
+    """A page number in the style of a PDF page label: D decimal, R and r Roman, A and a letters, otherwise none.
+
+    >>> _numeral(14, "r"), _numeral(28, "A"), _numeral(3, "")
+    ('xiv', 'BB', '')
+    """
+    if style in ("A", "a"):
+        text = chr(ord("A") + (number - 1) % 26) * min((number - 1) // 26 + 1, 40)
+    elif style in ("R", "r"):
+        text, rest = "", min(number, 9999)
+        for value, numeral in _ROMAN:
+            count, rest = divmod(rest, value)
+            text += numeral * count
+    else:
+        return str(number) if style == "D" else ""
+    return text.lower() if style.islower() else text
 
 
 def _check_text(pages: list[Page], lost: list[int], path: Path) -> list[str]:

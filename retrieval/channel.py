@@ -64,6 +64,9 @@ class Channel:
                 logger.info("connection broke operation=%s error=%r", operation, exc)
                 time.sleep(_BACKOFF_S * 2**attempt)
                 continue
+            except BaseException:  # an interrupt: the answer that is due must not meet another question
+                connection.close()
+                raise
             self._keep(connection, pid)
             if done:
                 return answer
@@ -75,6 +78,9 @@ class Channel:
         while self._pool:
             with contextlib.suppress(IndexError):  # another thread may take the last
                 self._pool.pop()[0].close()
+
+    def __del__(self) -> None:
+        self.close()  # a store that was not closed leaves no open sockets
 
     def _forget(self) -> None:
         self._owner = os.getpid()
@@ -163,11 +169,12 @@ class Channel:
 def _is_alive(connection: socket.socket) -> bool:
     connection.settimeout(0)
     try:
-        return bool(connection.recv(1, socket.MSG_PEEK)) and False  # nothing is due: bytes are as bad as the end
+        connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return True
     except OSError:
         return False
+    return False  # its end, or an answer that nobody waits for
 
 
 def _spawn(data: Path, settings: StoreSettings) -> subprocess.Popen[bytes]:

@@ -53,6 +53,7 @@ class Engine:
         self._active = 0
         self._last = time.monotonic()
         self._leaving = False
+        self._version = version("phidex")
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._crash = _note_crash(data)
         self._wake, self._wakened = socket.socketpair()
@@ -70,9 +71,7 @@ class Engine:
         while not self._is_over(inode):
             ready, _, _ = select.select([listener, self._wakened], [], [], min(1.0, self._idle_s / 4))
             if listener in ready:
-                connection, _ = listener.accept()
-                self._last = time.monotonic()
-                threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+                self._accept(listener)
             elif not ready:
                 self._flush_quiet()
         listener.close()
@@ -82,6 +81,15 @@ class Engine:
         """Ask `serve` to end; safe in a signal handler."""
         self._leaving = True
         self._wake.send(b"x")
+
+    def _accept(self, listener: socket.socket) -> None:
+        self._last = time.monotonic()
+        try:
+            connection, _ = listener.accept()
+            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+        except (OSError, RuntimeError) as exc:  # out of descriptors or threads: those who are connected go on
+            logger.warning("not accepted error=%r", exc)
+            time.sleep(0.1)
 
     def _take_away(self, inode: int) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -104,7 +112,7 @@ class Engine:
         return _inode(self._data / runtime.LOCK) == os.fstat(self._lock).st_ino
 
     def _write_note(self) -> None:
-        note = {"pid": os.getpid(), "started": self._started, "version": version("phidex"), "socket": str(self._path)}
+        note = {"pid": os.getpid(), "started": self._started, "version": self._version, "socket": str(self._path)}
         try:
             runtime.write_note(self._data / runtime.NOTE, {**note, "host": socket.gethostname()})
         except OSError as exc:  # a full disk: reading may still be possible, and clients find the socket by its name
@@ -150,7 +158,10 @@ class Engine:
     def _answer(self, request: Any) -> list[Any]:
         from phidex.retrieval.operations import translate
 
-        operation, collection, body, min_free_mb = request
+        try:
+            operation, collection, body, min_free_mb = request
+        except (TypeError, ValueError) as exc:
+            raise ConnectionAbortedError from exc
         try:
             return [True, self._perform(operation, collection, body, min_free_mb)]
         except Exception as exc:  # the engine raises nothing narrower; the boundary translates
@@ -191,7 +202,7 @@ class Engine:
     def _info(self) -> dict[str, Any]:
         return {
             "pid": os.getpid(),
-            "version": version("phidex"),
+            "version": self._version,
             "started": self._started,
             "last_crash": self._crash,
             "data": str(self._data),
@@ -216,6 +227,7 @@ def hold_folder(data: Path, patience_s: float = 10.0) -> int | None:
                 os.close(descriptor)
                 return None
         if time.monotonic() > deadline:
+            os.close(descriptor)
             note = runtime.read_note(data / runtime.NOTE)
             who = f"process {note.get('pid', '?')} on {note.get('host', '?')}"
             hint = "one container a data folder, or a Qdrant server"

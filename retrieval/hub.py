@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,13 @@ def fetch_model(model: str, timeout_s: float) -> Found:
 
     The hub must answer within `timeout_s`; a download that has begun goes on as long as data keeps coming.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    import huggingface_hub
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
+    hub: Any = huggingface_hub  # its functions are partly untyped
+
     try:
-        path = snapshot_download(model, allow_patterns=_FILES, ignore_patterns=_NOT, local_files_only=True)
+        path = hub.snapshot_download(model, allow_patterns=_FILES, ignore_patterns=_NOT, local_files_only=True)
         if any(Path(path).glob("*.safetensors")):
             return Found(Path(path), "from the local cache")
     except Exception as exc:  # noqa: BLE001  the hub client raises its own, requests', httpx' and OS errors
@@ -38,11 +41,11 @@ def fetch_model(model: str, timeout_s: float) -> Found:
     if HF_HUB_OFFLINE:
         return Found(None, "is not in the local cache, and the hub is switched off (HF_HUB_OFFLINE)")
     try:
-        HfApi().model_info(model, timeout=timeout_s)
+        hub.HfApi().model_info(model, timeout=timeout_s)
     except Exception as exc:  # noqa: BLE001  as above
         return Found(None, f"is not in the local cache, and the hub cannot be reached ({type(exc).__name__})")
     try:
-        path = snapshot_download(model, allow_patterns=_FILES, ignore_patterns=_NOT, etag_timeout=timeout_s)
+        path = hub.snapshot_download(model, allow_patterns=_FILES, ignore_patterns=_NOT, etag_timeout=timeout_s)
     except Exception as exc:  # noqa: BLE001  as above
         return Found(None, f"could not be downloaded ({type(exc).__name__}: {exc})")
     return Found(Path(path), "from the hub")

@@ -102,7 +102,7 @@ def passage_vector(text: str) -> SparseVector:
     words, grams = _count_terms(text)
     saturation = _K1 * (1 - _B + _B * (words.total() + grams.total()) / _AVERAGE_TERMS)
     indices, frequencies = _arrays(words, grams)
-    values = frequencies * (_K1 + 1) / (frequencies + saturation)
+    values = (frequencies * (_K1 + 1) / (frequencies + saturation)).astype(np.float32)
     values[len(words) :] *= _NGRAM_WEIGHT
     return _sorted(indices, values)
 

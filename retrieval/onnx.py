@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -29,14 +30,14 @@ class OnnxEncoder:
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
+        onnxruntime: Any = importlib.import_module("onnxruntime")  # it has no types
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(4, os.cpu_count() or 1)
         options.log_severity_level = 3
         self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_max_tokens(folder))
 
@@ -57,7 +58,7 @@ def export_onnx(folder: Path, path: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(
+    model: Any = SentenceTransformer(
         str(folder), device="cpu", model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}, local_files_only=True
     )
 
@@ -69,14 +70,15 @@ def export_onnx(folder: Path, path: Path) -> None:
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
             return self.model({"input_ids": input_ids, "attention_mask": attention_mask})["sentence_embedding"]
 
-    example = torch.tensor([[101, 7592, 2088, 102]]) % model[0].auto_model.config.vocab_size
+    example: Any = torch.tensor([[101, 7592, 2088, 102]]) % model[0].auto_model.config.vocab_size
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     axes = {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "attention_mask")}
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecation and of constants it traced
-            torch.onnx.export(
+            exporter: Any = torch.onnx  # partly untyped
+            exporter.export(
                 Whole().eval(),
                 (example, torch.ones_like(example)),
                 str(partial),

@@ -110,7 +110,7 @@ def facet(shard: Shard, body: dict[str, Any]) -> list[tuple[str, int]]:
     """Values and their counts, most frequent first."""
     key: str = body["key"]
     request = edge.FacetRequest(key=key, limit=body["limit"], exact=True, filter=_filter_of(body))
-    hits = [(str(hit.value), hit.count) for hit in shard.engine.facet(request).hits]
+    hits = [(str(hit.value), hit.count) for hit in shard.engine.facet(request).hits if hit.count]
     return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
 
 

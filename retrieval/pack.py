@@ -7,7 +7,7 @@ blocks of a source stand in document order, sources in the order of their best h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from phidex.errors import BudgetError
@@ -119,6 +119,15 @@ class Context:
         return self.blocks[marker - 1] if 1 <= marker <= len(self.blocks) else None
 
 
+def renumber(context: Context, first: Sequence[int]) -> Context:
+    """The same context with the blocks `first` (markers) numbered from 1 in that order, the others behind them."""
+    rest = [block.marker for block in context.blocks if block.marker not in first]
+    new = {old: number for number, old in enumerate([*first, *rest], 1)}
+    blocks = sorted((replace(block, marker=new[block.marker]) for block in context.blocks), key=lambda block: block.marker)
+    entries = tuple(replace(entry, marker=new.get(entry.marker, 0)) for entry in context.ledger.entries)
+    return Context(tuple(blocks), replace(context.ledger, entries=entries))
+
+
 def pack_context(
     hits: Sequence[Hit],
     *,
@@ -140,7 +149,7 @@ def pack_context(
     room = budget_tokens - reserve_tokens - prompt_tokens
     if room < 0:
         raise BudgetError(
-            f"question ({prompt_tokens} tokens) and the answer's reserve ({reserve_tokens}) exceed the budget of {budget_tokens}",
+            f"question ({prompt_tokens} tokens) and answer's reserve ({reserve_tokens}) exceed the budget of {budget_tokens}",
             hint="shorten the question, or raise PHIDEX_PACK__BUDGET_TOKENS",
         )
     taken: list[Hit] = []

@@ -20,6 +20,7 @@ from typing import Any
 
 from phidex.errors import ConfigError
 
+_PLACE_BYTES = 50  # what the name of the folder and the socket leave of the 103 bytes that macOS allows
 LOCK = "engine.lock"
 NOTE = "engine.json"
 LOG = "engine.log"
@@ -37,7 +38,8 @@ def runtime_folder() -> Path:
     if given and _is_private(Path(given)):
         folder = Path(given) / "phidex"
     else:
-        folder = Path(tempfile.gettempdir()) / f"phidex-{os.getuid()}"
+        place = tempfile.gettempdir()
+        folder = Path(place if len(os.fsencode(place)) <= _PLACE_BYTES else "/tmp") / f"phidex-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as exc:

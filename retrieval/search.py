@@ -83,6 +83,25 @@ class Filters:
         return tuple(found)
 
 
+def page_range(text: str) -> tuple[int, int]:
+    """First and last page of "12" or "10-20".
+
+    Raises:
+        InputError: it is neither.
+
+    >>> page_range("10-20")
+    (10, 20)
+    """
+    first, _, last = text.partition("-")
+    try:
+        pages = int(first), int(last or first)
+    except ValueError:
+        pages = (0, 0)
+    if not 1 <= pages[0] <= pages[1]:
+        raise InputError(f"{text!r} is not a range of pages", hint="write 12 or 10-20")
+    return pages
+
+
 def search(
     collection: Collection,
     query: str,

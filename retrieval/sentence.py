@@ -54,11 +54,14 @@ class SentenceEmbedder:
         self._cache = cache
         self._identity = identity
 
-    @cached_property
+    @property
     def identity(self) -> EmbedderIdentity:
         """See `Embedder`."""
-        if self._identity is not None:
-            return self._identity
+        if self._identity is None:
+            self._identity = self._read_identity()
+        return self._identity
+
+    def _read_identity(self) -> EmbedderIdentity:
         query, passage = self._prompts()
         return EmbedderIdentity(
             model=self._name,
@@ -75,7 +78,8 @@ class SentenceEmbedder:
             return np.empty((0, self.identity.dim), dtype=np.float32)
         prompt = self.identity.passage_prompt
         batch = [prompt + text for text in texts] if prompt else list(texts)
-        vectors: Any = self._model.encode(
+        model: Any = self._model  # its overloads are partly untyped
+        vectors = model.encode(
             batch, batch_size=_BATCH, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
@@ -144,9 +148,10 @@ class SentenceEmbedder:
 
     def _dim(self) -> int:
         """Vector length: of the last dense layer, of the pooling, or of the transformer."""
-        dim = self._read_json("config.json").get("hidden_size", 0)
-        for module in self._read_json("modules.json") or []:
-            config = self._read_json(f"{module['path']}/config.json") if module["path"] else {}
+        dim: Any = self._read_json("config.json").get("hidden_size", 0)
+        modules: list[dict[str, Any]] = self._read_json("modules.json") or []
+        for module in modules:
+            config: dict[str, Any] = self._read_json(f"{module['path']}/config.json") if module["path"] else {}
             dim = config.get("out_features") or config.get("word_embedding_dimension") or dim
         if not dim:
             raise ConfigError(

@@ -144,7 +144,7 @@ class ServerStore:
         check_limit(limit)
         with translated("facet", collection):
             hits = self._client.facet(self._name(collection), key, to_filter(where), limit=limit, exact=True).hits
-        return dict(sorted(((str(hit.value), hit.count) for hit in hits), key=lambda hit: (-hit[1], hit[0])))
+        return dict(sorted(((str(hit.value), hit.count) for hit in hits if hit.count), key=lambda hit: (-hit[1], hit[0])))
 
     def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
         """The hits of each leg, best first, all legs in one request."""

@@ -49,7 +49,10 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Any:
     (size,) = _HEADER.unpack(_read(connection, _HEADER.size, deadline))
     if size > MAX_FRAME:
         raise ConnectionAbortedError(f"a frame of {size} bytes is over the wire's limit")
-    return _msgpack.unpackb(_read(connection, size, deadline), strict_map_key=False)
+    try:
+        return _msgpack.unpackb(_read(connection, size, deadline), strict_map_key=False)
+    except (ValueError, _msgpack.UnpackException) as exc:
+        raise ConnectionAbortedError(f"a frame of {size} bytes is no message: {exc}") from exc
 
 
 def _read(connection: socket.socket, size: int, deadline: float | None) -> bytearray:

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from phidex.errors import NotFoundError
-from phidex.settings import Settings
+from phidex.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from phidex.generation.answer import Answer, AnswerEvent
     from phidex.generation.chat import OpenAIChat
     from phidex.ingest.pipeline import FileReport, IngestReport
+    from phidex.retrieval.choose import Choice
     from phidex.retrieval.collection import Collection, SourceEntry
-    from phidex.retrieval.embed import Choice
     from phidex.retrieval.search import Filters, Hit
     from phidex.retrieval.store import Store
 
@@ -47,7 +47,7 @@ class Phidex:
     """
 
     def __init__(self, data: PathLike | None = None, settings: Settings | None = None) -> None:
-        settings = settings or Settings()
+        settings = settings or load_settings()
         self.settings = settings if data is None else settings.model_copy(update={"data": Path(data)})
         self._store: Store | None = None
         self._chat: OpenAIChat | None = None
@@ -210,19 +210,27 @@ class Phidex:
             NotFoundError: a name fits no source; nothing is removed then.
         """
         target = self._open(collection)
-        entries = target.entries()
-        chosen: dict[str, str] = {}
-        for name in names:
-            as_uri = Path(name).resolve().as_uri()
-            fitting = [
-                e.source for e in entries if name in (e.source.id, e.source.uri, e.source.name) or as_uri == e.source.uri
-            ]
-            if not fitting:
-                raise NotFoundError(f"no source {name!r} in {collection!r}", hint="`phidex sources` lists them")
-            chosen.update({source.id: source.uri for source in fitting})
+        uris = {entry.source.id: entry.source.uri for entry in target.entries()}
+        chosen = self.find_sources(*names, collection=collection)
         for source_id in chosen:
             target.remove(source_id)
-        return list(chosen.values())
+        return [uris[source_id] for source_id in chosen]
+
+    def find_sources(self, *names: str, collection: str = "default") -> list[str]:
+        """Ids of the sources given by id, uri, path or file name.
+
+        Raises:
+            NotFoundError: a name fits no source.
+        """
+        sources = [entry.source for entry in self._open(collection).entries()]
+        found: list[str] = []
+        for name in names:
+            uri = Path(name).resolve().as_uri()
+            fitting = [source.id for source in sources if name in (source.id, source.uri, source.name) or uri == source.uri]
+            if not fitting:
+                raise NotFoundError(f"no source {name!r} in {collection!r}", hint="`phidex sources` lists them")
+            found += fitting
+        return list(dict.fromkeys(found))
 
     def drop(self, collection: str) -> None:
         """Remove a collection with all it holds; the documents themselves are not touched."""
@@ -285,8 +293,8 @@ class Phidex:
         return Collection.open(self._opened(), name)
 
     def _create(self, name: str) -> Collection:
+        from phidex.retrieval.choose import choose_embedder
         from phidex.retrieval.collection import Collection
-        from phidex.retrieval.embed import choose_embedder
 
         def identity() -> Any:
             self._choices[name] = choose_embedder(self.settings.embed, self.settings.cache)
@@ -297,7 +305,7 @@ class Phidex:
 
     def _choice(self, collection: Collection) -> Choice:
         """The collection's embedder; loaded once, with its model shared by later calls."""
-        from phidex.retrieval.embed import Choice, open_embedder
+        from phidex.retrieval.choose import Choice, open_embedder
 
         with self._lock:
             if collection.name not in self._choices:

@@ -5,11 +5,15 @@ A field `budget_tokens` of section `pack` is set by `PHIDEX_PACK__BUDGET_TOKENS=
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from phidex.errors import ConfigError
 
 
 class _Section(BaseModel):
@@ -106,3 +110,33 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, path: Path) -> Path:
         return path.expanduser()
+
+
+def load_settings(**values: Any) -> Settings:
+    """The settings from the environment, with `values` winning over it.
+
+    Raises:
+        ConfigError: a value is wrong, or a `PHIDEX_` variable is not known; the message names it.
+    """
+    known = _variables(Settings, "PHIDEX_")
+    for name in os.environ:
+        if name.startswith("PHIDEX_") and not name.startswith("PHIDEX_TEST_") and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, 1)
+            raise ConfigError(f"unknown setting {name}", hint=f"did you mean {close[0]}?" if close else "see docs/settings.md")
+    try:
+        return Settings(**values)
+    except (ValidationError, SettingsError) as exc:
+        problem = exc.errors()[0] if isinstance(exc, ValidationError) else {"loc": ("settings",), "msg": str(exc)}
+        name = "PHIDEX_" + "__".join(str(part) for part in problem["loc"]).upper()
+        raise ConfigError(f"{name}: {problem['msg']}", hint="see docs/settings.md") from exc
+
+
+def _variables(model: type[BaseModel], prefix: str) -> set[str]:
+    """Every variable that is known, sections included."""
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        variable = prefix + name.upper()
+        names.add(variable)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            names |= _variables(field.annotation, variable + "__")
+    return names

@@ -237,6 +237,8 @@ class TestStore:
         assert store.facet("c", "source", Where((Range("page", gte=2),)), limit=9) == {"a": 1, "b": 1, "c": 1}
         assert store.facet("c", "source", EVERY, limit=1) == {"a": 2}
         assert store.facet("c", "tags", EVERY) == {"y": 2, "x": 1}
+        store.delete("c", Where((Match("source", ("b",)),)))
+        assert store.facet("c", "source", EVERY) == {"a": 2, "c": 1}  # no value without a point
 
     def test_dense_ranks_by_cosine(self, store: Store) -> None:
         (hits,) = store.query("c", [Leg(dense(5, 0, 0, 0), 10)])

@@ -56,7 +56,7 @@ class Peer:
         self.chunk("data: " + json.dumps({"model": "m", "choices": [], "usage": usage}) + "\n\ndata: [DONE]\n\n")
         self.send("0\r\n\r\n")
 
-    def freeze(self, seconds: float = 20.0) -> None:
+    def freeze(self, seconds: float = 30.0) -> None:
         """Keeps the connection open and silent until the client leaves, the test ends, or the time is over."""
         self._sock.settimeout(seconds)
         with contextlib.suppress(TimeoutError):

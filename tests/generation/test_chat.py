@@ -24,6 +24,8 @@ from phidex.errors import ConfigError, IncompleteAnswerError, ServiceError
 from phidex.generation import chat_connection
 from phidex.generation.chat import Delta, Done, Endpoint, OpenAIChat, ServedModel, Usage
 
+PATIENCE_S = 10  # well under the 30 s for which the server stays silent, well over the pauses of a busy machine
+
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +42,7 @@ def silent_stream(peer: Peer) -> None:
 
 def only_pings(peer: Peer) -> None:
     peer.start_stream()
-    for _ in range(100):
+    for _ in range(600):
         peer.chunk(": ping\n\n")
         peer.wait(0.05)
 
@@ -75,18 +77,25 @@ def test_text_is_whole_when_only_the_usage_is_lost() -> None:
         (close_mid_stream, "broke"),
         (answer("so ", "far", finish_reason=None), "before the answer"),
         (answer("so ", "far", finish_reason="abort"), "aborted"),
-        (stall_mid_stream, "stopped in the middle of the answer for 0.3 s"),
         (then(close_mid_stream, lambda peer: peer.chunk("data: {{{\n\n")), "not JSON"),
         (then(close_mid_stream, lambda peer: peer.chunk('data: {"error": "died"}\n\n')), "died"),
         (then(close_mid_stream, lambda peer: peer.send("garbage, no chunk\r\n")), "broke"),
     ],
 )
 def test_broken_answer_keeps_what_came_and_is_not_asked_again(script: Script, message: str) -> None:
-    with served(script, stall_timeout_s=0.3) as (chat, server):
+    with served(script) as (chat, server):
         with pytest.raises(IncompleteAnswerError, match=message) as caught:
             ask(chat)
         assert caught.value.partial == "so far"
         assert caught.value.retryable
+        assert len(server.requests) == 1
+
+
+def test_stalled_answer_is_given_up() -> None:
+    with served(stall_mid_stream, stall_timeout_s=0.5) as (chat, server):
+        with pytest.raises(IncompleteAnswerError, match=r"stopped in the middle of the answer for 0\.5 s") as caught:
+            ask(chat)
+        assert caught.value.partial == "so far"
         assert len(server.requests) == 1
 
 
@@ -99,24 +108,24 @@ def test_first_token_that_does_not_come_ends_the_wait(script: Script) -> None:
         assert caught.value.retryable
         assert "FIRST_TOKEN_TIMEOUT" in caught.value.hint
         assert len(server.requests) == 1, "a server at work must not get the work twice"
-    assert 0.3 < time.monotonic() - start < 2
+    assert 0.3 < time.monotonic() - start < PATIENCE_S
 
 
 def test_slow_first_token_and_slow_reader_are_no_stall() -> None:
     def script(peer: Peer) -> None:
         peer.start_stream()
-        peer.wait(0.6)
+        peer.wait(1.3)
         peer.text("a")
-        peer.wait(0.7)
+        peer.wait(0.2)
         peer.text("b")
         peer.end_stream()
 
-    with served(script, stall_timeout_s=0.4) as (chat, _):
+    with served(script, stall_timeout_s=1) as (chat, _):
         text = ""
         for event in chat.stream(QUESTION, model="m"):
             if isinstance(event, Delta):
                 text += event.text
-                time.sleep(0.6)  # the reader's time, not the server's
+                time.sleep(1.3)  # the reader's time, not the server's
     assert text == "ab"
 
 
@@ -124,7 +133,7 @@ def test_closing_the_generator_closes_the_connection() -> None:
     with served(stall_mid_stream) as (chat, server):
         with contextlib.closing(chat.stream(QUESTION, model="m")) as events:
             assert next(events) == Delta("so ")
-        assert server.peers[0].client_left.wait(2)
+        assert server.peers[0].client_left.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("script", [silent_stream, stall_mid_stream])
@@ -134,9 +143,9 @@ def test_another_thread_cancels_a_silent_stream(script: Script) -> None:
         threading.Timer(0.3, cancelled.set).start()
         start = time.monotonic()
         events = list(chat.stream(QUESTION, model="m", cancelled=cancelled))
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < PATIENCE_S
         assert all(isinstance(event, Delta) for event in events)
-        assert server.peers[0].client_left.wait(2)
+        assert server.peers[0].client_left.wait(PATIENCE_S)
 
 
 def test_cancelling_drops_what_has_already_arrived() -> None:

@@ -53,6 +53,11 @@ def squeeze(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
 
 
+def grown(box: Any) -> Any:
+    """The box with a margin of one point."""
+    return pymupdf.Rect(box.x0 - 1, box.y0 - 1, box.x1 + 1, box.y1 + 1)
+
+
 def check(parsed: Parsed, data: bytes) -> None:
     """All invariants of a parsed PDF, against the PDF itself."""
     document = pymupdf.open("pdf", data)
@@ -69,9 +74,9 @@ def check(parsed: Parsed, data: bytes) -> None:
         for anchor, end in zip(block.anchors, [*starts[1:], len(block.text)], strict=True):
             assert anchor.box is not None
             box = pymupdf.Rect(anchor.box)
-            assert box in page.rect + (-1, -1, 1, 1)
+            assert box in grown(page.rect)
             assert not box.is_empty
-            there = page.get_textbox((box + (-1, -1, 1, 1)) * page.derotation_matrix)
+            there = page.get_textbox(grown(box) * page.derotation_matrix)
             assert squeeze(block.text[anchor.start : end]) in squeeze(there)
 
 
@@ -131,6 +136,18 @@ def test_repeated_text_in_the_body_is_not_furniture(document: Any) -> None:
     assert text_of(parsed).count("Note") == 6
 
 
+def test_body_text_that_repeats_at_the_top_of_some_pages_stays(document: Any) -> None:
+    for number in range(10):
+        page = document.new_page()
+        page.insert_text((72, 40), "A running title", fontsize=9)
+        first = "package description" if number in (3, 4, 5) else f"Body text {'abcdefghij'[number]} begins here"
+        own = PROSE.split()[number:] + PROSE.split()[:number]
+        write(page, (72, 62, 500, 700), f"{first}\n{' '.join(own)}", fontsize=11)
+    parsed = parse(document)
+    assert parsed.furniture == ("A running title",)
+    assert text_of(parsed).count("package description") == 3
+
+
 def test_furniture_needs_three_pages() -> None:
     line = Line("Header", 10, 10, 60, 20, 9, False, False, 0, True)
     assert drop_furniture([Page(0, 600, 800, [line]), Page(1, 600, 800, [line])], 10) == ()
@@ -167,9 +184,9 @@ def test_boxes_of_rotated_pages_are_where_the_text_is_shown(document: Any, rotat
     check(parsed, data)
     shown = pymupdf.open("pdf", data)[0]
     pixels = shown.get_pixmap(colorspace=pymupdf.csGRAY)
-    boxes = [pymupdf.IRect(*anchor.box) for block in parsed.blocks for anchor in block.anchors]
+    boxes = [pymupdf.Rect(anchor.box) for block in parsed.blocks for anchor in block.anchors]
     dark = [(x, y) for y in range(pixels.height) for x in range(pixels.width) if pixels.pixel(x, y)[0] < 100]
-    inside = sum(any((x, y) in box + (-1, -1, 1, 1) for box in boxes) for x, y in dark)
+    inside = sum(any((x, y) in grown(box) for box in boxes) for x, y in dark)
     assert dark
     assert inside > 0.98 * len(dark)
 
@@ -245,7 +262,9 @@ def test_title_comes_from_metadata_unless_it_is_a_file_name(document: Any) -> No
 def test_lists_and_code(document: Any) -> None:
     page = document.new_page()
     write(page, (72, 72, 500, 110), "A list of things follows here:", fontsize=11)
-    for n, line in enumerate(["• first thing to do", "• second thing that runs on", "   over a line", "1. numbered one", "2. numbered two"]):
+    for n, line in enumerate(
+        ["• first thing to do", "• second thing that runs on", "   over a line", "1. numbered one", "2. numbered two"]
+    ):
         page.insert_text((90, 120 + 14 * n), line, fontsize=11, fontname="helv")
     for n, line in enumerate(["def f(x):", "    if x:", "        return 1", "", "    return 2"]):
         page.insert_text((72, 230 + 12 * n), line, fontsize=10, fontname="cour")
@@ -275,13 +294,19 @@ def test_tables_keep_rows_and_cells(document: Any) -> None:
 def test_page_labels(document: Any) -> None:
     book(document, 4)
     assert parse(document).page_labels == ()
-    document.set_page_labels([{"startpage": 0, "style": "r", "firstpagenum": 1}, {"startpage": 2, "style": "D", "firstpagenum": 1}])
+    document.set_page_labels(
+        [{"startpage": 0, "style": "r", "firstpagenum": 1}, {"startpage": 2, "style": "D", "firstpagenum": 1}]
+    )
     assert parse(document).page_labels == ("i", "ii", "1", "2")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["שלום עולם זה טקסט בעברית", "שלום עולם 45 מילים abc בתוך", "日本語の文章は空白なしで書かれます。とても長い文章を折り返すと行になります。"],
+    [
+        "שלום עולם זה טקסט בעברית",
+        "שלום עולם 45 מילים abc בתוך",
+        "日本語の文章は空白なしで書かれます。とても長い文章を折り返すと行になります。",
+    ],
 )
 def test_other_scripts_come_in_logical_order(document: Any, text: str) -> None:
     page = document.new_page()
@@ -318,12 +343,10 @@ def test_truncated_is_named_or_repaired_with_a_warning(document: Any, share: flo
     data = document.tobytes()
     cut = data[: int(share * len(data))]
     try:
-        parsed = parse_pdf(Path("cut.pdf"), cut)
+        said = " ".join(parse_pdf(Path("cut.pdf"), cut).warnings)
     except InputError as error:
-        assert re.search(r"truncated|no text", str(error))
-        assert error.hint
-    else:
-        assert any("repaired" in warning for warning in parsed.warnings)
+        said = str(error)
+    assert re.search("truncated|no text|repaired", said)
     assert capfd.readouterr().err == ""
 
 
@@ -378,10 +401,9 @@ def test_damage_raises_nothing_but_input_errors(noise: bytes, at: int) -> None:
     broken = data[:at] + noise + data[at + len(noise) :]
     try:
         parsed = parse_pdf(Path("x.pdf"), broken)
-    except InputError as error:
-        assert error.message
-    else:
-        assert parsed.blocks
+    except InputError:
+        return
+    assert parsed.blocks
 
 
 def _cached(make: Callable[[], bytes]) -> Callable[[], bytes]:

@@ -62,11 +62,15 @@ def wait_until_left(data: Path, seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
-def end_engine(data: Path) -> None:
-    if is_held(data) and (pid := pid_of(data)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        wait_until_left(data)
+def end_engine(data: Path, seconds: float = 15) -> None:
+    """Tell the engine to leave, and any that was waiting for its place."""
+    deadline = time.monotonic() + seconds
+    while is_held(data):
+        assert time.monotonic() < deadline, f"the engine of {data} did not leave"
+        if pid := pid_of(data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        time.sleep(0.05)
 
 
 class Opened:

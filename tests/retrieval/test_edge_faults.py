@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.retrieval.engines import SCHEMA, Opened, opened, pid_of, points_of, wait_until_left
+from tests.retrieval.engines import SCHEMA, Opened, opened, pid_of, points_of, settings, wait_until_left
 
 from phidex.errors import ConfigError, ServiceError
 from phidex.retrieval import runtime, wire
+from phidex.retrieval.channel import Channel
 from phidex.retrieval.engine import hold_folder
 from phidex.retrieval.store import Where
 
@@ -101,6 +103,7 @@ def test_a_silent_engine_is_a_timeout(opened: Opened) -> None:
     store = opened(timeout_s=1)
     pid = store.info().pid
     os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.2)  # its threads stop one by one
     try:
         with pytest.raises(ServiceError, match="did not answer info within 1 s") as caught:
             store.info()
@@ -137,20 +140,61 @@ def test_a_socket_removed_under_the_engine(opened: Opened) -> None:
     assert opened().info().pid != pid
 
 
+@pytest.mark.parametrize(
+    "noise",
+    [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, b"\x01\0\0\0\xc1", wire.pack(None), wire.pack([1, 2]), wire.pack({}), b"\x09"],
+)
+def test_noise_on_the_socket(opened: Opened, noise: bytes) -> None:
+    pid = opened().info().pid
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(str(runtime.socket_path(opened.data)))
+        stranger.sendall(noise)
+        assert opened().info().pid == pid
+
+
+def test_a_reply_that_is_noise_is_an_error(tmp_path: Path) -> None:
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        theirs.sendall(b"\x01\0\0\0\xc1")
+        with pytest.raises(ConnectionAbortedError):
+            wire.receive(mine, time.monotonic() + 1)
+
+
+def test_an_unknown_operation(opened: Opened) -> None:
+    opened().create("c", SCHEMA)
+    channel = Channel(opened.data, settings(min_free_mb=1))
+    with pytest.raises(ServiceError, match="explode"):
+        channel.request("explode", "c", {})
+    channel.close()
+
+
+def test_the_log_is_bounded(opened: Opened) -> None:
+    opened.data.mkdir()
+    (opened.data / runtime.LOG).write_bytes(b"x" * (3 << 20))
+    opened().names()
+    assert (opened.data / runtime.LOG).stat().st_size < 10_000
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's are too long for the name of a socket
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("fault", ["open", "link", "foreign"])
 def test_a_runtime_folder_of_others_is_refused(
-    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    opened: Opened, short_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = tmp_path / f"phidex-{os.getuid()}"
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
+    folder = short_path / f"phidex-{os.getuid()}"
     match fault:
         case "open":
             folder.mkdir()
             folder.chmod(0o755)
         case "link":
-            (tmp_path / "mine").mkdir(mode=0o700)
-            folder.symlink_to(tmp_path / "mine")
+            (short_path / "mine").mkdir(mode=0o700)
+            folder.symlink_to(short_path / "mine")
         case _:
             folder.mkdir(mode=0o700)
             if os.getuid():

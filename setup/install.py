@@ -1,0 +1,82 @@
+"""Makes the virtual environment `.venv` and installs Phidex in it, editable, with the extras named; quick when nothing changed.
+
+    python3 setup/install.py dense ui            standard library only
+
+torch is installed first and as a CPU build (the default one brings gigabytes of CUDA): what pip is configured with is tried
+first, then PyTorch's own index of CPU builds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+OLDEST = (3, 11)
+
+
+def main(extras: list[str]) -> int:
+    """Installs what is missing; returns the exit code."""
+    if sys.version_info < OLDEST:
+        print(f"Phidex needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]}", file=sys.stderr)
+        return 1
+    stamp = VENV / f".installed-{'-'.join(extras) or 'base'}"
+    wanted = _digest(extras)
+    if stamp.is_file() and stamp.read_text() == wanted and _python().exists():
+        return 0
+    if not _python().exists():
+        print(f"making {VENV.name}", flush=True)
+        if subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode:
+            print("cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv", file=sys.stderr)
+            return 1
+    if {"dense", "all", "dev"} & set(extras) and not _install_torch():
+        return 1
+    target = f".[{','.join(extras)}]" if extras else "."
+    print(f"installing phidex {target[1:]}", flush=True)
+    if _pip("--constraint", str(ROOT / "constraints.txt"), "--editable", target):
+        print("the installation failed: see pip's message above", file=sys.stderr)
+        return 1
+    stamp.write_text(wanted)
+    return 0
+
+
+def _install_torch() -> bool:
+    """A CPU build of the pinned torch, unless one is there."""
+    version = next(
+        line.split()[0].removeprefix("torch==")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line.startswith("torch==")
+    )
+    have = subprocess.run(
+        [str(_python()), "-c", "import importlib.metadata as m; print(m.version('torch').split('+')[0])"],
+        capture_output=True,
+        text=True,
+    )
+    if have.stdout.strip() == version:
+        return True
+    print(f"installing torch {version} (CPU build)", flush=True)
+    if sys.platform == "darwin":  # the default build for macOS has no CUDA
+        return not _pip(f"torch=={version}")
+    return not _pip(f"torch=={version}+cpu", quiet=True) or not _pip(f"torch=={version}", "--index-url", CPU_INDEX)
+
+
+def _pip(*arguments: str, quiet: bool = False) -> int:
+    command = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    return subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL if quiet else None).returncode
+
+
+def _python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def _digest(extras: list[str]) -> str:
+    text = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    return hashlib.sha256(text + sys.version.encode() + " ".join(extras).encode() + str(ROOT).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,311 @@
+"""The command line: `phidex ingest | search | ask | sources | remove | status | complete | doctor | ui`.
+
+Exit codes: 0 done, 1 some files failed (they are named), 2 wrong use, 3 a service is down, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phidex.errors import InputError, PhidexError, ServiceError
+from phidex.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from phidex.sdk import Phidex
+
+app = typer.Typer(
+    name="phidex",
+    help="Ask real documents; get answers that point at the page.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", "-d", help="The data folder (default: PHIDEX_DATA, else phidex-data).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+LanguageOption = Annotated[list[str] | None, typer.Option("--language", help="Only this language (ISO 639-1); repeatable.")]
+SourceOption = Annotated[list[str] | None, typer.Option("--source", help="Only this source (name or id); repeatable.")]
+TagOption = Annotated[list[str] | None, typer.Option("--tag", help="Tag of the sources; repeatable.")]
+KindOption = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind (pdf, text, markdown, html); repeatable.")]
+PagesOption = Annotated[str | None, typer.Option("--pages", help="Only these pages, like 12 or 10-20.")]
+
+
+def main() -> None:
+    """Entry point of the `phidex` command."""
+    try:
+        app(prog_name="phidex")
+    except ServiceError as exc:
+        _fail(exc, 3)
+    except PhidexError as exc:
+        _fail(exc, 2)
+    except KeyboardInterrupt:
+        print("interrupted; what was written stays, and the same command goes on from there", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader of our output went away (| head)
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH…")],
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    tags: TagOption = None,
+    background: Annotated[bool, typer.Option("--background", help="Return once searchable; the rest follows behind.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ingest documents: searchable in seconds, complete when their dense vectors are written.
+
+    Unchanged files are skipped, edited ones replaced in one step. Interrupted, the same command goes on.
+    """
+    from phidex.show import IngestProgress, show_report
+
+    with _open(data) as phidex:
+        with IngestProgress(quiet=as_json) as progress:
+            report = phidex.ingest(
+                *paths,
+                collection=collection,
+                tags=tags or (),
+                dense="later" if background else "now",
+                on_file=progress.file_done,
+                on_embed=progress.embedded,
+            )
+        if background and report.pending:
+            _complete_in_background(phidex.settings, collection)
+        if as_json:
+            _print_json(report.to_dict())
+        else:
+            show_report(report, collection=collection, background=background)
+    if report.failed:
+        raise SystemExit(1)
+
+
+@app.command()
+def complete(collection: CollectionOption = "default", data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Write the dense vectors that are still missing (what `ingest --background` leaves to do)."""
+    from phidex.show import IngestProgress
+
+    with _open(data) as phidex, IngestProgress(quiet=as_json) as progress:
+        done = phidex.complete(collection, on_embed=progress.embedded)
+    if as_json:
+        _print_json({"embedded": done})
+    else:
+        print(f"{done} passages got their dense vector" if done else "nothing was missing")
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.", metavar="QUERY")],
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Hits to show.")] = 10,
+    languages: LanguageOption = None,
+    sources: SourceOption = None,
+    kinds: KindOption = None,
+    tags: TagOption = None,
+    pages: PagesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the passages that answer best, each with its document, page and place."""
+    from phidex.show import show_hits
+
+    with _open(data) as phidex:
+        filters = _filters(phidex, collection, languages, sources, kinds, tags, pages)
+        hits = phidex.search(query, collection, limit, filters)
+    if as_json:
+        _print_json([hit.to_dict() for hit in hits])
+    else:
+        show_hits(hits)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in any language.", metavar="QUESTION")],
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    languages: LanguageOption = None,
+    sources: SourceOption = None,
+    kinds: KindOption = None,
+    tags: TagOption = None,
+    pages: PagesOption = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder for pictures of the cited pages, the place marked.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from the documents, with citations that name document, page and box."""
+    from phidex.generation.answer import Answer
+    from phidex.show import AnswerPrinter, save_pictures
+
+    answer: Answer | None = None
+    with _open(data) as phidex:
+        filters = _filters(phidex, collection, languages, sources, kinds, tags, pages)
+        printer = None if as_json else AnswerPrinter()
+        for event in phidex.ask(question, collection, filters=filters, stream=True):
+            if printer:
+                printer.show(event)
+            if isinstance(event, Answer):
+                answer = event
+    assert answer is not None
+    if as_json:
+        _print_json(answer.to_dict())
+    if pictures is not None:
+        for path in save_pictures(answer, pictures):
+            print(f"picture: {path}", file=sys.stderr)
+
+
+@app.command()
+def sources(collection: CollectionOption = "default", data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the sources of a collection with their state, pages, chunks and language."""
+    from phidex.show import show_sources
+
+    with _open(data) as phidex:
+        entries = phidex.sources(collection)
+    if as_json:
+        _print_json([entry.to_dict() for entry in entries])
+    else:
+        show_sources(entries)
+
+
+@app.command()
+def remove(
+    names: Annotated[list[str] | None, typer.Argument(help="File name, path, uri or id of sources.", metavar="SOURCE…")] = None,
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove the whole collection.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove sources from a collection; the documents themselves are not touched."""
+    if bool(names) == everything:
+        raise InputError("name the sources to remove, or give --all for the collection", hint="phidex sources lists them")
+    with _open(data) as phidex:
+        if everything:
+            removed = [entry.source.uri for entry in phidex.sources(collection)]
+            phidex.drop(collection)
+        else:
+            removed = phidex.remove(*(names or ()), collection=collection)
+    if as_json:
+        _print_json({"removed": removed})
+    else:
+        print(*(f"removed {uri}" for uri in removed), sep="\n")
+
+
+@app.command()
+def status(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show what the data folder holds."""
+    from phidex.show import show_status
+
+    with _open(data) as phidex:
+        found = phidex.status()
+    if as_json:
+        _print_json(found)
+    else:
+        show_status(found)
+
+
+@app.command()
+def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Say what is installed and reachable, what each missing part would enable, and how to get it."""
+    from phidex.doctor import examine
+    from phidex.show import show_findings
+
+    findings = examine(_settings(data))
+    if as_json:
+        _print_json([finding.to_dict() for finding in findings])
+    else:
+        show_findings(findings)
+    if any(finding.state == "broken" for finding in findings):
+        raise SystemExit(3)
+
+
+@app.command()
+def ui(
+    data: DataOption = None, port: Annotated[int, typer.Option("--port", help="Port on this machine.", min=1, max=65535)] = 8501
+) -> None:
+    """Open the web app on this machine."""
+    from phidex.ui.launch import launch
+
+    raise SystemExit(launch(_settings(data).data, port))
+
+
+@app.callback(invoke_without_command=True)
+def _root(  # pyright: ignore[reportUnusedFunction]  typer calls it
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        import phidex
+
+        print(f"phidex {phidex.__version__}")
+        raise SystemExit(0)
+
+
+@contextlib.contextmanager
+def _open(data: Path | None) -> Generator[Phidex]:
+    from phidex.sdk import Phidex
+
+    with Phidex(settings=_settings(data)) as phidex:
+        yield phidex
+
+
+def _settings(data: Path | None) -> Settings:
+    settings = load_settings(**({} if data is None else {"data": data}))
+    logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    return settings
+
+
+def _filters(
+    phidex: Phidex,
+    collection: str,
+    languages: list[str] | None,
+    sources: list[str] | None,
+    kinds: list[str] | None,
+    tags: list[str] | None,
+    pages: str | None,
+) -> Any:
+    from phidex.retrieval.search import Filters, page_range
+
+    return Filters(
+        sources=tuple(phidex.find_sources(*sources, collection=collection)) if sources else (),
+        kinds=tuple(kinds or ()),
+        languages=tuple(languages or ()),
+        tags=tuple(tags or ()),
+        pages=page_range(pages) if pages else None,
+    )
+
+
+def _complete_in_background(settings: Settings, collection: str) -> None:
+    """Start `phidex complete` in a process of its own that outlives this one; its output goes to a log in the data folder."""
+    log = settings.data / "complete.log"
+    with log.open("ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "phidex", "complete", "--collection", collection, "--data", str(settings.data)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _fail(error: PhidexError, code: int) -> None:
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)
+    raise SystemExit(code) from None
