@@ -45,7 +45,9 @@ def extract_answer(
     best = [hit for hit in hits if hit.chunk.id in packed][:_PASSAGES]
     rarity = Rarity.of(hit.chunk.text for hit in hits)
     candidates = _scored(question, best, packed, rarity, embedder)
-    chosen = sorted(candidates, key=lambda candidate: -candidate.score)[:_QUOTES]
+    candidates.sort(key=lambda candidate: -candidate.score)
+    distinct = {"".join(filter(str.isalnum, c.text)).casefold(): c for c in reversed(candidates)}  # parallel editions repeat
+    chosen = sorted(distinct.values(), key=lambda candidate: -candidate.score)[:_QUOTES]
     chosen = [candidate for candidate in chosen if candidate.score >= _NEAR_BEST * chosen[0].score]
     chosen.sort(key=lambda candidate: (candidate.rank, candidate.place))
     cited = list(dict.fromkeys(candidate.block.marker for candidate in chosen))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from phidex.errors import BudgetError
+from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat import ChatModel, Delta, Done, Message
 from phidex.generation.chat_wire import Usage
@@ -19,7 +20,6 @@ from phidex.generation.control import break_control_tokens
 from phidex.generation.extract import NOTICE, extract_answer
 from phidex.generation.prompt import ABSENT, answer_messages
 from phidex.generation.route import choose_route
-from phidex.generation.support import Rarity, terms
 from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk
 from phidex.retrieval.count import CountTokens, load_counter
@@ -31,8 +31,6 @@ from phidex.settings import ChatSettings, PackSettings
 log = logging.getLogger(__name__)
 
 _TRIES = 4  # packings until the server's own count of the whole prompt fits
-_WEAK_COVERAGE = 0.30
-_WEAK_COSINE = 0.40
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +119,9 @@ class Responder:
         return exact if exact is not None else sum(count(message.content) + 8 for message in messages)
 
     def _extract(self, question: str, hits: Sequence[Hit], context: Context, route: Route) -> Answer:
-        if not context.blocks or is_weak(question, hits):
-            text = f"{_absent_text(hits)}\n\n{NOTICE}"
+        model = self.embedder.identity.model if self.embedder else ""
+        if not context.blocks or is_absent(question, hits, model):
+            text = f"{absent_text(hits)}\n\n{NOTICE}"
             return Answer(question, text, False, (), route, context.ledger)
         text, citations, context = extract_answer(question, hits, context, self.embedder)
         return Answer(question, text, True, citations, route, context.ledger)
@@ -146,31 +145,12 @@ class Responder:
         text = "".join(pieces).strip()
         warnings = _stream_warnings(done, context)
         if text.startswith(ABSENT) or not text:
-            return Answer(question, _absent_text(()), False, (), route, context.ledger, _usage(done), warnings)
+            return Answer(question, absent_text(()), False, (), route, context.ledger, _usage(done), warnings)
         stored = {chunk.id: chunk for chunk in self.stored([c.id for block in context.blocks for c in block.chunks])}
         citations, doubts = cite(text, context, stored)
         if not citations:
             doubts = (*doubts, "the answer cites nothing: check it against the sources")
         return Answer(question, text, True, citations, route, context.ledger, _usage(done), (*warnings, *doubts))
-
-
-def is_weak(question: str, hits: Sequence[Hit]) -> bool:
-    """Whether no passage comes near the question, in words or in meaning. Thresholds: eval/LOG.md."""
-    if not hits:
-        return True
-    rarity = Rarity.of(hit.chunk.text for hit in hits)
-    wanted = terms(question)
-    covered = max(rarity.coverage(wanted, terms(hit.chunk.text)) for hit in hits[:5])
-    cosine = max((hit.why["dense"].score for hit in hits if "dense" in hit.why), default=0.0)
-    return covered < _WEAK_COVERAGE and cosine < _WEAK_COSINE
-
-
-def _absent_text(hits: Sequence[Hit]) -> str:
-    text = "The answer is not in these documents."
-    if hits:
-        nearest = "; ".join(f"{hit.source.name}, {hit.chunk.locator}" for hit in hits[:3])
-        text += f" The nearest passages are in {nearest}."
-    return text
 
 
 def _stream_warnings(done: Done | None, context: Context) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def choose_route(settings: ChatSettings, *, language: str, context_tokens: int) 
     """
     signals: dict[str, str | int | float | bool] = {"language": language, "context_tokens": context_tokens}
     if not settings.url:
-        return Route("extractive", "", f"no model is configured, so the best passages are quoted; {ADD_A_MODEL}", signals)
+        return Route("extractive", "", "no model is configured, so the best passages are quoted", signals)
     if not settings.moe:
         return Route("mini", settings.mini, f"{settings.mini} is the model that is configured", signals)
     if not settings.mini:

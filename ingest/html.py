@@ -25,6 +25,7 @@ lxml_html: Any = _lxml_html
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.-]+)""", re.I)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _DELIMITER = re.compile(r"\|(?:\s*-+\s*\|)+\s*$")
+_MOST = 0.6  # of the text outside navigation, headers and footers: less than that kept is worth a warning
 _META = {"author": "author", "description": "description", "date": "date", "keywords": "keywords"}
 
 
@@ -53,6 +54,8 @@ def parse_html(data: bytes, path: Path) -> Parsed:
     if not blocks:
         blocks = _all_text(_tree(text, path.name))
         warnings = (*warnings, "No main content was found; all visible text of the page was taken.")
+    elif (share := marks.kept(markdown or "")) < _MOST:
+        warnings = (*warnings, f"About {1 - share:.0%} of the page's text was taken for something else than main content.")
     if not blocks:
         raise InputError(f"{path.name} has no text.", hint="pages that scripts fill must be saved after they are shown")
     first = next((block.text for block in blocks if block.kind == "heading"), "")

@@ -19,8 +19,9 @@ _ALPHABETS = (0x1D000, 0x1D800, 0x2800)  # Byzantine music, SignWriting, Braille
 _BASE = 200
 _SPECIAL = "<>&*_`~[]\\#=|$-+.)!:"
 _END = 241
-_LINE_START = re.compile(r"^(\s*)(?:([-+])(?=[\s-])|(\d{1,9})([.)])(?=\s))")
+_LINE_START = re.compile(r"^(\s*)(?:([-+])(?=[\s-]|$)|(\d{1,9})([.)])(?=\s|$))")
 _SKIPPED = frozenset(("script", "style", "template", "noscript", "textarea", "svg", "math", "head"))
+_MARGINS = frozenset(("nav", "header", "footer", "aside", "form", "menu", "button", "select"))
 _INLINE = frozenset(
     (
         "a",
@@ -57,6 +58,7 @@ class Marks:
 
     offset: int
     entries: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    lengths: list[int] = field(default_factory=list[int])  # characters each stands before; 0 in the page's margins
 
     @classmethod
     def unused_in(cls, text: str) -> Marks:
@@ -81,18 +83,28 @@ class Marks:
         """The symbol that closes a listing."""
         return chr(self.offset + _END)
 
-    def make(self, line: int, listing: str = "") -> str:
+    def make(self, line: int, listing: str = "", *, length: int = 0) -> str:
         """A new mark."""
         index = len(self.entries)
         self.entries.append((line, listing))
+        self.lengths.append(length)
         digits = (index // _BASE // _BASE % _BASE, index // _BASE % _BASE, index % _BASE)
         return "".join(chr(self.offset + digit) for digit in digits)
 
     def entry(self, mark: str) -> tuple[int, str]:
         """What a mark stands for; line 0 for one that was never made."""
-        a, b, c = (ord(char) - self.offset for char in mark)
-        index = (a * _BASE + b) * _BASE + c
+        index = self._index(mark)
         return self.entries[index] if index < len(self.entries) else (0, "")
+
+    def kept(self, text: str) -> float:
+        """The share of all marked characters, those in the page's margins apart, whose marks are in `text`."""
+        found = {self._index(mark) for mark in re.findall(self.pattern, text)}
+        kept = sum(length for index, length in enumerate(self.lengths) if index in found)
+        return kept / max(sum(self.lengths), 1)
+
+    def _index(self, mark: str) -> int:
+        a, b, c = (ord(char) - self.offset for char in mark)
+        return (a * _BASE + b) * _BASE + c
 
     def shield(self, text: str) -> str:
         """`text` with stand-ins for what Markdown would take for markup."""
@@ -114,6 +126,7 @@ def annotate(body: Any, marks: Marks) -> None:
         _fold_listing(pre, marks)
     line: int = body.sourceline or 1
     hidden = 0  # depth inside elements whose text is not shown, or done already
+    margin = 0  # depth inside navigation and the like
     is_open = False  # whether the current run of text has its mark
 
     def mark(text: str) -> str:
@@ -121,7 +134,7 @@ def annotate(body: Any, marks: Marks) -> None:
         if hidden:
             line += text.count("\n")
             return text
-        marked, line, is_open = _mark_lines(text, line, marks, is_open=is_open)
+        marked, line, is_open = _mark_lines(text, line, marks, is_open=is_open, counts=not margin)
         return marked
 
     walk: Any = etree.iterwalk(body, events=("start", "end", "comment", "pi"))
@@ -131,14 +144,16 @@ def annotate(body: Any, marks: Marks) -> None:
         if event == "start":
             line = max(line, element.sourceline or 0)
             hidden += skips
+            margin += element.tag in _MARGINS
             element.text = mark(element.text) if element.text else None
             continue
         hidden -= skips and event == "end"
+        margin -= element.tag in _MARGINS and event == "end"
         if element.tail and element is not body:
             element.tail = mark(element.tail)
 
 
-def _mark_lines(text: str, line: int, marks: Marks, *, is_open: bool) -> tuple[str, int, bool]:
+def _mark_lines(text: str, line: int, marks: Marks, *, is_open: bool, counts: bool) -> tuple[str, int, bool]:
     """`text` shielded, with a mark before each line that is not blank, the first one only where none is open yet.
 
     Also the line on which it ends, and whether a mark is open now.
@@ -148,7 +163,7 @@ def _mark_lines(text: str, line: int, marks: Marks, *, is_open: bool) -> tuple[s
         shielded = marks.shield(part)
         is_open = is_open and number == 0
         if part.strip() and not is_open:
-            shielded = marks.make(line + number) + shielded.lstrip()
+            shielded = marks.make(line + number, length=len(part) * counts) + shielded.lstrip()
             if number == 0 and part[0].isspace():
                 shielded = " " + shielded
             is_open = True
@@ -166,4 +181,4 @@ def _fold_listing(pre: Any, marks: Marks) -> None:
     pre.clear()
     pre.tail = tail
     if listing.strip():
-        pre.text = marks.make(line, listing) + marks.shield(" ".join(listing.split())) + marks.end
+        pre.text = marks.make(line, listing, length=len(listing)) + marks.shield(" ".join(listing.split())) + marks.end

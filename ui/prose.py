@@ -1,0 +1,47 @@
+"""Text of documents and models as markdown that shows it and does nothing else.
+
+Documents are not trusted: an image in a quoted text would make the browser fetch it from wherever it points.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=])")
+_CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
+_MARKER = re.compile(r"\\?\[(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\\?\](?![(:])")
+
+
+def plain(text: str) -> str:
+    r"""Markdown that shows `text` as it is.
+
+    >>> plain("costs *$5* (net)")
+    'costs \\*\\$5\\* \\(net\\)'
+    """
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def quoted(text: str) -> str:
+    """An answer of quotations as markdown: nothing in it is formatted but its markers."""
+    return "\n\n".join(_marked(plain(part)) for part in text.split("\n\n"))
+
+
+def written(text: str) -> str:
+    r"""A model's answer as markdown: formatting stays; images, links, HTML, formulas and Streamlit's directives do not work.
+
+    >>> written("**12** pages ![x](http://evil.example/p.png), `$HOME`")
+    '**12** pages !\\[x\\](http\\://evil.example/p.png), `$HOME`'
+    """
+    parts = _CODE.split(text)
+    return "".join(part if index % 2 else _marked(_disarmed(part)) for index, part in enumerate(parts))
+
+
+def _disarmed(text: str) -> str:
+    text = re.sub(r"([<$])", r"\\\1", text)
+    text = re.sub(r":(?=[a-z/])", r"\\:", text, flags=re.IGNORECASE)  # :red[…], :material/…:, https://…
+    return re.sub(r"([\[\]])", r"\\\1", text)
+
+
+def _marked(text: str) -> str:
+    """With its citation markers as badges."""
+    return _MARKER.sub(lambda match: "".join(f":orange-badge[{n}]" for n in re.findall(r"\d+", match[1])), text)
