@@ -28,8 +28,6 @@ class _Candidate:
     block: PackedBlock
     chunk: Chunk
     text: str
-    rank: int
-    place: int
     score: float
 
 
@@ -49,7 +47,6 @@ def extract_answer(
     distinct = {"".join(filter(str.isalnum, c.text)).casefold(): c for c in reversed(candidates)}  # parallel editions repeat
     chosen = sorted(distinct.values(), key=lambda candidate: -candidate.score)[:_QUOTES]
     chosen = [candidate for candidate in chosen if candidate.score >= _NEAR_BEST * chosen[0].score]
-    chosen.sort(key=lambda candidate: (candidate.rank, candidate.place))
     cited = list(dict.fromkeys(candidate.block.marker for candidate in chosen))
     lines: list[str] = []
     citations: dict[int, Citation] = {}
@@ -72,16 +69,16 @@ def _scored(
     found: list[_Candidate] = []
     for rank, hit in enumerate(hits):
         block, chunk = packed[hit.chunk.id]
-        for place, (start, end) in enumerate(_quotable(chunk.text)):
+        for start, end in _quotable(chunk.text):
             sentence = " ".join(chunk.text[start:end].split())
             score = rarity.coverage(wanted, terms(sentence)) + 0.6 / (1 + rank)
-            found.append(_Candidate(block, chunk, sentence, rank, place, score))
+            found.append(_Candidate(block, chunk, sentence, score))
     if embedder is None:
         return found
     found.sort(key=lambda candidate: -candidate.score)
     query = embedder.embed_query(question)
     return [
-        _Candidate(c.block, c.chunk, c.text, c.rank, c.place, c.score + 1.5 * float(embedder.embed_query(c.text) @ query))
+        _Candidate(c.block, c.chunk, c.text, c.score + 1.5 * float(embedder.embed_query(c.text) @ query))
         if embedder.identity.knows(c.chunk.language)
         else c
         for c in found[:_DENSE_SENTENCES]

@@ -30,6 +30,7 @@ class Outline:
     """The entries of a document's outline that are still to be found in its text, by page index."""
 
     entries: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
+    _late: dict[str, int] = field(default_factory=dict[str, int])  # not found on the page before
 
     @classmethod
     def of(cls, toc: list[tuple[int, str, int]]) -> Outline:
@@ -41,8 +42,13 @@ class Outline:
         return cls(dict(entries))
 
     def mark(self, rows: list[Row], page_index: int) -> None:
-        """Set `level` on the rows of a page that its outline entries name; a title may run over three rows."""
-        wanted = self.entries.get(page_index)
+        """Set `level` on the rows of a page that its outline entries name; a title may run over three rows.
+
+        Pages are asked in order.
+        """
+        fresh = self.entries.pop(page_index, {})
+        # A destination at the very end of a page means the top of the next one.
+        wanted = {key: level for key, level in self._late.items() if len(key) > 3} | fresh
         if not wanted:
             return
         keys = [_key(row.text) if len(row.text) <= _MAX_LENGTH else "" for row in rows]
@@ -52,13 +58,10 @@ class Outline:
                 break
             if keys[index] and not rows[index].level:
                 self._match(rows, keys, index, wanted)
-        if wanted and page_index + 1 not in self.entries:
-            self.entries[page_index + 1] = {}
-        # A destination at the very end of a page means the top of the next one.
-        for key, level in wanted.items():
-            if page_index + 1 in self.entries and len(key) > 3:
-                self.entries[page_index + 1].setdefault(key, level)
-        self.entries[page_index] = {}
+        for index, row in enumerate(rows):
+            if wanted and len(row.cells) > 1 and not row.level and _stands_in_own_block(rows, index):
+                row.level = wanted.pop(_key(row.cells[0].text), 0)
+        self._late = {key: level for key, level in wanted.items() if key in fresh}
 
     def _match(self, rows: list[Row], keys: list[str], index: int, wanted: dict[str, int]) -> None:
         """Mark the rows from `index` on that spell out an entry."""
@@ -75,6 +78,12 @@ class Outline:
                     return
             if not any(_begins(title, joined) for title in wanted):
                 return
+
+
+def _stands_in_own_block(rows: list[Row], index: int) -> bool:
+    """Whether a row is all of its block: "abbreviate     Abbreviate Strings" above a page of a reference."""
+    group = rows[index].group
+    return all(rows[near].group != group for near in (index - 1, index + 1) if 0 <= near < len(rows))
 
 
 def _key(text: str) -> str:

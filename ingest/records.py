@@ -133,7 +133,8 @@ class PageLocator:
     page_label: str = ""
 
     def __str__(self) -> str:
-        return f"p. {self.page_label or self.page_number}"
+        number = f"p. {self.page_number}"
+        return f"{number} (printed {self.page_label})" if self.page_label else number
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, with `type` = "page"."""

@@ -29,6 +29,7 @@ _META_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "phidex:collection"))
 _BATCH = 500
 _EMBED_POOL = 1024  # passages sorted by length together
 _CATALOGUE = ".sources"
+_COMPACT_SHARE = 0.2
 
 T = TypeVar("T")
 SourceState = Literal["incomplete", "searchable", "complete"]
@@ -98,6 +99,7 @@ class Collection:
         self.store = store
         self.name = name
         self.meta = meta
+        self._deleted = 0
 
     @staticmethod
     def create(store: Store, name: str, embedder: Callable[[], EmbedderIdentity | None]) -> Collection:
@@ -240,11 +242,12 @@ class Collection:
         fallen = [identity for identity in old if identity not in seen]
         for batch in _batched(fallen, _BATCH):
             self.store.set_payload(self.name, Where(must=(HasId(tuple(batch)),)), {"dies": version})
-        committed = {**source_payload(source), "digest": digest, "chunks": len(seen), "ingested_at": time.time()}
+        committed = {**source_payload(source), "digest": digest, "chunks": len(seen), "ingested_at": round(time.time())}
         phase = {"phase": "retiring", "moving": version} if fallen else {"phase": "stable", "moving": ""}
         self._record(source.id, {**committed, **phase})  # the one step: readers see the new version from here on
         if fallen:
             self._bury(source.id, version)
+            self._deleted += len(fallen)
         log.info("committed collection=%s source=%s chunks=%d", self.name, source.id, len(seen))
         return len(seen)
 
@@ -279,6 +282,15 @@ class Collection:
                 done += len(batch)
                 if on_progress:
                     on_progress(done, max(total, done))
+
+    def compact(self) -> None:
+        """Give back the space of what this object replaced, where that is a fifth of the collection or more.
+
+        Deleted points would otherwise slow every search; while it lasts (about 0.1 s for 1,000 points) other clients wait.
+        """
+        if self._deleted > _COMPACT_SHARE * self.store.count(self.name, Where()):
+            self.store.compact(self.name)
+            self._deleted = 0
 
     def recover(self) -> None:
         """Clear up after ingests that were killed behind their commit."""

@@ -159,6 +159,11 @@ class ServerStore:
             answers[at] = [Scored(str(point.id), point.score) for point in reply.points]
         return answers
 
+    def compact(self, collection: str) -> bool:
+        """See `Store`: a server does so by itself."""
+        check_name(collection)
+        return False
+
     def close(self) -> None:
         """Let go of connections; calling it twice is fine. A client that was given stays open."""
         made, self._made = self._made, None

@@ -126,13 +126,17 @@ class Schema:
 
 
 class Store(Protocol):
-    """Named collections of points. Every write is idempotent and durable when the call returns.
+    """Named collections of points. Every write is idempotent, and survives a kill of the process once the call returns.
 
     Raises (all methods): ServiceError when the engine cannot be reached or fails; NotFoundError for an unknown collection.
     """
 
     def create(self, collection: str, schema: Schema) -> None:
-        """Make the collection; no change when it exists."""
+        """Make the collection; one that exists gets the indexes it lacks.
+
+        Raises:
+            InputError: it exists with other vectors.
+        """
         ...
 
     def drop(self, collection: str) -> None:
@@ -144,7 +148,10 @@ class Store(Protocol):
         ...
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
-        """Write points, each replacing the one with its id whole."""
+        """Write points, each replacing the one with its id whole; an empty sparse vector counts as none.
+
+        Large calls are written in several steps: bad input in a later one leaves the earlier ones written.
+        """
         ...
 
     def update_dense(self, collection: str, ids: Sequence[str], vectors: Floats) -> None:
@@ -152,7 +159,7 @@ class Store(Protocol):
         ...
 
     def set_payload(self, collection: str, where: Where, payload: Payload) -> None:
-        """Merge `payload` into that of every point that matches, in one durable step."""
+        """Merge `payload` into that of every point that matches, in one durable step; None removes a key."""
         ...
 
     def delete(self, collection: str, where: Where) -> None:
@@ -182,6 +189,10 @@ class Store(Protocol):
 
     def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
         """The hits of each leg, best first, all legs in one request."""
+        ...
+
+    def compact(self, collection: str) -> bool:
+        """Give back the space of deleted points, if the engine does not do so by itself; returns whether anything was done."""
         ...
 
     def close(self) -> None:

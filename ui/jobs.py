@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import threading
 from collections.abc import Sequence
@@ -126,9 +125,9 @@ def save_upload(data: Path, collection: str, name: str, content: bytes) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
-        os.replace(part, target)
+        part.replace(target)
     except OSError as exc:
         with contextlib.suppress(OSError):
             part.unlink()
-        raise InputError(f"{bare} cannot be saved: {exc.strerror}", hint=f"make room, or give it to `phidex ingest` in {data}") from exc
+        raise InputError(f"{bare} cannot be saved: {exc.strerror}", hint=f"make room in {data}") from exc
     return target

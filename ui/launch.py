@@ -14,17 +14,18 @@ APP = Path(__file__).with_name("app.py")
 
 # Theme and the rest stand in ui/.streamlit/config.toml, which holds for `streamlit run ui/app.py` too.
 # What keeps the app on this machine is said here as well, where no configuration of the user's can undo it by accident.
-_FLAGS = {
-    "server.address": "127.0.0.1",
-    "server.allowedHosts": "127.0.0.1,localhost",  # against DNS rebinding
-    "server.headless": "true",  # asks for no e-mail address at the first start
-    "browser.gatherUsageStats": "false",
-}
+_FLAGS = (
+    ("server.address", "127.0.0.1"),
+    ("server.allowedHosts", "127.0.0.1"),  # against DNS rebinding
+    ("server.allowedHosts", "localhost"),
+    ("server.headless", "true"),  # asks for no e-mail address at the first start
+    ("browser.gatherUsageStats", "false"),
+)
 
 
 def command(port: int) -> list[str]:
     """The command line that serves the app."""
-    flags = [part for key, value in _FLAGS.items() for part in (f"--{key}", value)]
+    flags = [part for key, value in _FLAGS for part in (f"--{key}", value)]
     return [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port), *flags]
 
 

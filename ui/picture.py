@@ -81,6 +81,4 @@ def _pids(pool: ProcessPoolExecutor) -> frozenset[int]:
 
 
 def _draw(view: PageView) -> bytes:
-    return render_page(
-        view.path, view.page_number, view.boxes, view.quote, crop=view.crop, sha256=view.sha256
-    )
+    return render_page(view.path, view.page_number, view.boxes, view.quote, crop=view.crop, sha256=view.sha256)

@@ -59,14 +59,10 @@ class Turn:
 
     def follow(self) -> Iterator[str]:
         """The text so far, each time that there is more, until the answer is whole."""
-        seen = -1
-        while True:
+        while not self._done:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or len(self._pieces) > max(seen, 0), timeout=1.0)
-                seen = len(self._pieces)
+                self._changed.wait(timeout=0.5)
             yield self.text
-            if self._done:
-                return
 
     def _run(self, phidex: Phidex) -> None:
         try:

@@ -5,6 +5,7 @@ One process, best of three; what Phidex remembers of words between documents is 
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def run_phidex(paths: Sequence[Path]) -> Times:
         for chunk in chunks:  # once more, outside the total: chunking detects languages inside
             chunk_language(chunk.text, language)
         detected = time.process_time() - marks[-1]
-        parse, of_document, chunk_all, lexical = (b - a for a, b in zip(marks, marks[1:], strict=False))
+        parse, of_document, chunk_all, lexical = (b - a for a, b in itertools.pairwise(marks))
         times.parse += parse
         times.language += of_document + detected
         times.chunk += max(0.0, chunk_all - detected)

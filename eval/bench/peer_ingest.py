@@ -1,7 +1,7 @@
 """LlamaIndex's own ingest, run in the peers' environment: PDFs -> PyMuPDFReader -> its pipeline -> Qdrant's local mode.
 
     request: model, files [path], store (an empty folder), chunk_size, chunk_overlap
-    reply:   nodes, seconds {read, pipeline, total, again}
+    reply:   pages, nodes, seconds {read, pipeline, total, cpu, again}
 
 Nothing is searchable before the pipeline returns. Imports and loading the model come before the clock. Does not import phidex.
 """
@@ -43,7 +43,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     reader: Any = importlib.import_module("llama_index.readers.file").PyMuPDFReader()
     pipeline = make_pipeline(request)
 
-    def ingest() -> tuple[int, float, float]:
+    def ingest() -> tuple[int, int, float, float]:
         started = time.monotonic()
         documents: list[Any] = []
         for path in request["files"]:
@@ -52,14 +52,14 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
                 documents.append(page)
         read = time.monotonic()
         nodes: Any = pipeline.run(documents=documents)
-        return len(nodes), read - started, time.monotonic() - read
+        return len(documents), len(nodes), read - started, time.monotonic() - read
 
     used = time.process_time()
-    nodes, read, run = ingest()
+    pages, nodes, read, run = ingest()
     cpu = time.process_time() - used
-    _, read_again, run_again = ingest()
+    _, _, read_again, run_again = ingest()
     seconds = {"read": read, "pipeline": run, "total": read + run, "cpu": cpu, "again": read_again + run_again}
-    return {"nodes": nodes, "seconds": seconds}
+    return {"pages": pages, "nodes": nodes, "seconds": seconds}
 
 
 if __name__ == "__main__":

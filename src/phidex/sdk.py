@@ -115,6 +115,7 @@ class Phidex:
         report.seconds_to_searchable = time.monotonic() - started
         report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" else 0
         report.pending = target.pending()
+        target.compact()
         report.seconds_to_complete = time.monotonic() - started
         return report
 

@@ -1,16 +1,20 @@
 """All settings, one section a stage. Built at entry points and passed as an argument; nothing reads the environment elsewhere.
 
 A field `budget_tokens` of section `pack` is set by `PHIDEX_PACK__BUDGET_TOKENS=16000`. Unknown keys are refused.
+`python -m phidex.settings` prints them all as docs/settings.md.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from phidex.errors import ConfigError
@@ -23,68 +27,83 @@ class _Section(BaseModel):
 class StoreSettings(_Section):
     """Where the points live: the embedded engine under `data`, or a Qdrant server when `url` is set."""
 
-    url: str = Field("", description="Qdrant server, e.g. http://localhost:6333; empty for the embedded engine")
-    api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
-    prefer_grpc: bool = Field(False, description="talk gRPC to the server")
-    timeout_s: float = Field(30.0, gt=0, le=600, description="seconds to wait for the store")
-    idle_s: float = Field(60.0, ge=1, le=86_400, description="the engine's process leaves after this many idle seconds")
-    min_free_mb: int = Field(256, ge=0, description="writes are refused when less than this many MB of disk are free")
+    url: str = Field(default="", description="Qdrant server, e.g. http://localhost:6333; empty for the embedded engine")
+    api_key: SecretStr | None = Field(default=None, description="key of the Qdrant server")
+    prefer_grpc: bool = Field(default=False, description="talk gRPC to the server")
+    timeout_s: float = Field(default=30.0, gt=0, le=600, description="seconds to wait for the store")
+    idle_s: float = Field(
+        default=300.0, ge=1, le=86_400, description="the engine's process leaves after this many idle seconds"
+    )
+    min_free_mb: int = Field(default=256, ge=0, description="writes are refused when less than this many MB of disk are free")
 
 
 class IngestSettings(_Section):
     """How documents are cut."""
 
-    chunk_tokens: int = Field(256, ge=32, le=8192, description="upper bound of a chunk, in tokens of `tokenizer`")
-    tokenizer: Path | None = Field(None, description="a tokenizer.json to measure with; default: the built-in script-aware one")
-    max_file_mb: int = Field(1024, ge=1, description="larger files are refused, in MB")
+    chunk_tokens: int = Field(default=256, ge=32, le=8192, description="upper bound of a chunk, in tokens of `tokenizer`")
+    tokenizer: Path | None = Field(
+        default=None, description="a tokenizer.json to measure with; default: the built-in script-aware one"
+    )
+    max_file_mb: int = Field(default=1024, ge=1, description="larger files are refused, in MB")
 
 
 class EmbedSettings(_Section):
     """The dense leg."""
 
     model: str = Field(
-        "auto",
+        default="auto",
         description="auto | bundled | multilingual | none | a local path or hub id of a sentence-transformers model",
     )
-    query_prompt: str | None = Field(None, description="text put before queries; default: what the model is known to need")
-    passage_prompt: str | None = Field(None, description="text put before passages; default: what the model is known to need")
-    languages: tuple[str, ...] | None = Field(
-        None, description="ISO 639-1 codes that the model knows; default: what is known of it, else all"
+    query_prompt: str | None = Field(
+        default=None, description="text put before queries; default: what the model is known to need"
     )
-    hub_timeout_s: float = Field(10.0, gt=0, le=120, description="seconds that `auto` waits for the model hub in all")
-    batch_tokens: int = Field(8192, ge=256, le=262_144, description="tokens a batch")
-    threads: int = Field(0, ge=0, le=256, description="CPU threads of the model; 0 lets torch decide")
+    passage_prompt: str | None = Field(
+        default=None, description="text put before passages; default: what the model is known to need"
+    )
+    languages: tuple[str, ...] | None = Field(
+        default=None,
+        description='ISO 639-1 codes that the model knows, as JSON: ["en", "de"]; default: what is known of it, else all',
+    )
+    hub_timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds that `auto` waits for the model hub in all")
+    batch_tokens: int = Field(default=8192, ge=256, le=262_144, description="tokens a batch")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads of the model; 0 lets torch decide")
 
 
 class SearchSettings(_Section):
     """How the legs are asked and fused."""
 
-    candidates: int = Field(100, ge=10, le=2000, description="hits asked of each leg before fusion")
-    limit: int = Field(10, ge=1, le=500, description="hits returned")
+    candidates: int = Field(default=100, ge=10, le=2000, description="hits asked of each leg before fusion")
+    limit: int = Field(default=10, ge=1, le=500, description="hits returned")
 
 
 class PackSettings(_Section):
     """How much context an answer gets."""
 
-    budget_tokens: int = Field(8_000, ge=256, le=131_072, description="tokens of prompt and answer together")
-    reserve_tokens: int = Field(1_024, ge=16, le=16_384, description="tokens kept for the answer")
-    hits: int = Field(30, ge=1, le=2000, description="hits that compete for the budget")
-    tokenizer: Path | None = Field(None, description="tokenizer.json of the served model, where the server cannot count")
+    budget_tokens: int = Field(default=8_000, ge=256, le=131_072, description="tokens of prompt and answer together")
+    reserve_tokens: int = Field(default=1_024, ge=16, le=16_384, description="tokens kept for the answer")
+    hits: int = Field(default=30, ge=1, le=2000, description="hits that compete for the budget")
+    tokenizer: Path | None = Field(
+        default=None, description="tokenizer.json of the served model, where the server cannot count"
+    )
 
 
 class ChatSettings(_Section):
     """The model endpoint; without one, answers are extractive."""
 
-    url: str = Field("", description="OpenAI-compatible endpoint, e.g. http://localhost:8000/v1; empty for none")
-    api_key: SecretStr | None = Field(None, description="bearer key of the endpoint")
-    mini: str = Field("phi-3.5-mini", description="served name of Phi-3.5-mini")
-    moe: str = Field("", description="served name of Phi-3.5-MoE; empty when it is not served")
-    temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature")
-    max_answer_tokens: int = Field(1_024, ge=16, le=16_384, description="upper bound of an answer")
-    connect_timeout_s: float = Field(5.0, gt=0, le=60, description="seconds to connect")
-    first_token_timeout_s: float = Field(300.0, gt=0, le=3600, description="seconds to the first token")
-    stall_timeout_s: float = Field(60.0, gt=0, le=600, description="seconds between tokens before the stream counts as dead")
-    retries: int = Field(2, ge=0, le=10, description="further attempts after a retryable failure before the first token")
+    url: str = Field(default="", description="OpenAI-compatible endpoint, e.g. http://localhost:8000/v1; empty for none")
+    api_key: SecretStr | None = Field(default=None, description="bearer key of the endpoint")
+    mini: str = Field(default="phi-3.5-mini", description="served name of Phi-3.5-mini")
+    moe: str = Field(default="", description="served name of Phi-3.5-MoE; empty when it is not served")
+    temperature: float = Field(default=0.0, ge=0, le=2, description="sampling temperature")
+    max_answer_tokens: int = Field(default=1_024, ge=16, le=16_384, description="upper bound of an answer")
+    connect_timeout_s: float = Field(default=5.0, gt=0, le=60, description="seconds to connect")
+    first_token_timeout_s: float = Field(default=300.0, gt=0, le=3600, description="seconds to the first token")
+    stall_timeout_s: float = Field(
+        default=60.0, gt=0, le=600, description="seconds between tokens before the stream counts as dead"
+    )
+    retries: int = Field(
+        default=2, ge=0, le=10, description="further attempts after a retryable failure before the first token"
+    )
 
 
 class Settings(BaseSettings):
@@ -94,17 +113,18 @@ class Settings(BaseSettings):
         env_prefix="PHIDEX_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
     )
 
-    data: Path = Field(Path("phidex-data"), description="the data folder")
+    data: Path = Field(default=Path("phidex-data"), description="the data folder")
     cache: Path = Field(
-        Path("~/.cache/phidex"), description="what is derived from models and can be made again, shared by all data folders"
+        default=Path("~/.cache/phidex"),
+        description="what is derived from models and can be made again, shared by all data folders",
     )
-    store: StoreSettings = StoreSettings()  # pyright: ignore[reportCallIssue]
-    ingest: IngestSettings = IngestSettings()  # pyright: ignore[reportCallIssue]
-    embed: EmbedSettings = EmbedSettings()  # pyright: ignore[reportCallIssue]
-    search: SearchSettings = SearchSettings()  # pyright: ignore[reportCallIssue]
-    pack: PackSettings = PackSettings()  # pyright: ignore[reportCallIssue]
-    chat: ChatSettings = ChatSettings()  # pyright: ignore[reportCallIssue]
-    log: Literal["debug", "info", "warning", "error"] = Field("error", description="level of the command line's log")
+    store: StoreSettings = StoreSettings()
+    ingest: IngestSettings = IngestSettings()
+    embed: EmbedSettings = EmbedSettings()
+    search: SearchSettings = SearchSettings()
+    pack: PackSettings = PackSettings()
+    chat: ChatSettings = ChatSettings()
+    log: Literal["debug", "info", "warning", "error"] = Field(default="error", description="level of the command line's log")
 
     @field_validator("data", "cache")
     @classmethod
@@ -126,9 +146,12 @@ def load_settings(**values: Any) -> Settings:
     try:
         return Settings(**values)
     except (ValidationError, SettingsError) as exc:
-        problem = exc.errors()[0] if isinstance(exc, ValidationError) else {"loc": ("settings",), "msg": str(exc)}
-        name = "PHIDEX_" + "__".join(str(part) for part in problem["loc"]).upper()
-        raise ConfigError(f"{name}: {problem['msg']}", hint="see docs/settings.md") from exc
+        if isinstance(exc, ValidationError):
+            where, message = exc.errors()[0]["loc"], exc.errors()[0]["msg"]
+        else:  # a whole section was given, and is not JSON; the exception names the field in its text alone
+            where, message = re.findall(r'field "(\w+)"', str(exc)), "Input should be JSON"
+        name = "PHIDEX_" + "__".join(map(str, where)).upper()
+        raise ConfigError(f"{name}: {message}", hint="see docs/settings.md") from exc
 
 
 def _variables(model: type[BaseModel], prefix: str) -> set[str]:
@@ -137,6 +160,63 @@ def _variables(model: type[BaseModel], prefix: str) -> set[str]:
     for name, field in model.model_fields.items():
         variable = prefix + name.upper()
         names.add(variable)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
-            names |= _variables(field.annotation, variable + "__")
+        if section := _section_of(field):
+            names |= _variables(section, variable + "__")
     return names
+
+
+def _section_of(field: FieldInfo) -> type[_Section] | None:
+    return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, _Section) else None
+
+
+_PREAMBLE = """# Settings
+
+Each setting is an environment variable. With the SDK it is an argument as well: `PHIDEX_PACK__BUDGET_TOKENS=16000` is
+`Settings(pack=PackSettings(budget_tokens=16000))` of `phidex.settings`. A variable that starts with `PHIDEX_` and is not on
+this page is refused, with the nearest name in the message. Keys are never shown or logged.
+
+This page is printed by `python -m phidex.settings`.
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md: every variable with its default, what it is and its bounds, one table a section."""
+    fields = Settings.model_fields.items()
+    lines = [_PREAMBLE, "## General", "", *_table((name, field) for name, field in fields if not _section_of(field))]
+    for name, field in fields:
+        if section := _section_of(field):
+            inner = ((f"{name}__{key}", inside) for key, inside in section.model_fields.items())
+            lines += ["", f"## {name.capitalize()}", "", (section.__doc__ or "").strip(), "", *_table(inner)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(fields: Iterator[tuple[str, FieldInfo]]) -> Iterator[str]:
+    yield "| variable | default | what it is | allowed |"
+    yield "|---|---|---|---|"
+    for name, field in fields:
+        default = "" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+        what = (field.description or "").replace("|", "\\|")
+        yield f"| `PHIDEX_{name.upper()}` | {default} | {what} | {_allowed(field)} |"
+
+
+def _allowed(field: FieldInfo) -> str:
+    """The kind of value and its bounds: "whole number, 32 to 8192"."""
+    kinds = set(get_args(field.annotation)) - {type(None)} or {field.annotation}
+    if all(isinstance(kind, str) for kind in kinds):  # a Literal
+        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
+    names = {
+        int: "whole number",
+        float: "number",
+        bool: "`true` or `false`",
+        Path: "path",
+        SecretStr: "text, secret",
+        str: "text",
+    }
+    kind = next((names[kind] for kind in kinds if kind in names), "list")
+    found = {sign: getattr(bound, sign) for bound in field.metadata for sign in ("ge", "gt", "le") if hasattr(bound, sign)}
+    low = f"above {found['gt']}" if "gt" in found else f"from {found['ge']}" if "ge" in found else ""
+    return ", ".join(part for part in (kind, f"{low} to {found['le']}" if low and "le" in found else low) if part)
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

@@ -227,6 +227,17 @@ def test_outline_gives_headings_and_levels(document: Any) -> None:
     check(parsed, document.tobytes())
 
 
+def test_outline_entry_not_found_is_looked_for_on_the_next_page_only(document: Any) -> None:
+    for number in range(1, 4):
+        page = document.new_page()
+        write(page, (72, 150, 500, 300), PROSE, fontsize=11)
+        page.insert_text((72, 350), f"Title {'abc'[number - 1]}", fontsize=11)
+        page.insert_text((300, 350), "what it is about", fontsize=11)
+    document.set_toc([[1, "Title b", 1], [1, "Title c", 1]])
+    headings = [(block.page_number, block.text) for block in parse(document).blocks if block.kind == "heading"]
+    assert headings == [(2, "Title b what it is about")]
+
+
 def test_larger_type_makes_headings_by_rank(document: Any) -> None:
     page = document.new_page()
     page.insert_text((72, 80), "The Great Title", fontsize=24)

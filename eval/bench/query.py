@@ -1,0 +1,219 @@
+"""A hybrid query over 100,000 chunks: what we add to embedding the query and to the engine's own search.
+
+Real text of the manuals, repeated with words changed; dense vectors are synthetic, in clusters (random ones tell nothing),
+and a stub embedder returns them, so that nothing has to be embedded. The engine's own search of the same two legs is measured
+in this process, on the same files, without our socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qdrant_edge as edge
+
+from phidex.eval.bench.options import ROOT, Options
+from phidex.eval.bench.reworded import QUESTIONS, load_questions
+from phidex.eval.bench.scratch import end_engine
+from phidex.eval.bench.table import Cell, Check, Outcome, Table
+from phidex.ingest.chunk import chunk_document
+from phidex.ingest.language import detect_language
+from phidex.ingest.parse import parse_file
+from phidex.ingest.records import Chunk, Source
+from phidex.retrieval.collection import Collection
+from phidex.retrieval.embed import EmbedderIdentity
+from phidex.retrieval.engines import open_store
+from phidex.retrieval.lexical import query_vector
+from phidex.retrieval.search import search
+from phidex.retrieval.store import Floats, Leg, SparseVector, Where
+from phidex.settings import StoreSettings
+
+CHUNKS = 100_000
+CANDIDATES = 100
+ROUNDS = 3
+_DIM = 384
+_CLUSTERS = 2_000
+_PER_SOURCE = 1_000
+_DOCUMENTS = (
+    *("debian-reference.en.pdf", "debian-policy-policy.pdf", "debmake-doc.en.pdf", "R-intro.pdf", "R-exts.pdf"),
+    *("asymptote.pdf", "gnuplot.pdf", "pari-users.pdf"),
+)
+_MODULES = ("collection", "payload", "lexical", "shards", "operations", "edge", "engine")  # what the stored points depend on
+
+
+class StubEmbedder:
+    """Unit vectors in clusters, from the text's own hash: the same text gets the same vector."""
+
+    identity = EmbedderIdentity(model="clustered-stub", dim=_DIM, fingerprint="0" * 16)
+
+    def __init__(self) -> None:
+        centres = np.random.default_rng(7).standard_normal((_CLUSTERS, _DIM), dtype=np.float32)
+        self._centres = centres / np.linalg.norm(centres, axis=1, keepdims=True)
+        self._ready: dict[str, Floats] = {}
+
+    def embed_passages(self, texts: Sequence[str]) -> Floats:
+        """See `Embedder`."""
+        return np.stack([self._vector(text) for text in texts])
+
+    def embed_query(self, text: str) -> Floats:
+        """The vector made by `prepare`: this costs nothing."""
+        return self._ready[text]
+
+    def prepare(self, questions: Sequence[str]) -> None:
+        """Make the questions' vectors before the clock."""
+        self._ready = {text: self._vector(text) for text in questions}
+
+    def _vector(self, text: str) -> Floats:
+        seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+        noise = np.random.default_rng(seed).standard_normal(_DIM, dtype=np.float32)
+        vector = self._centres[seed % _CLUSTERS] + 0.04 * noise  # cosine of about 0.6 within a cluster
+        return vector / np.linalg.norm(vector)
+
+
+def passages(paths: Sequence[Path], count: int) -> Iterator[list[Chunk]]:
+    """Runs of chunks, one a source: the real ones first, then the same with every eighth word or so changed."""
+    real: list[Chunk] = []
+    for number, path in enumerate(paths):
+        real += chunk_document(parse_file(path), source_id=str(uuid.UUID(int=number)), path=path.name, language="en")
+    words = sorted({word for chunk in real for word in chunk.text.split() if word.isalpha()})
+    chance = random.Random(7)
+    for start in range(0, count, _PER_SOURCE):
+        source_id = str(uuid.UUID(int=start + 1))
+        run: list[Chunk] = []
+        for order in range(start, min(start + _PER_SOURCE, count)):
+            chunk = real[order % len(real)]
+            text = chunk.text
+            if order >= len(real):
+                text = " ".join(chance.choice(words) if chance.random() < 0.12 else word for word in text.split())
+            identity = str(uuid.UUID(int=order + 1))
+            run.append(replace(chunk, id=identity, source_id=source_id, text=text, order=order - start, language="en"))
+        yield run
+
+
+def build(paths: Sequence[Path], data: Path, count: int, options: Options) -> None:
+    """Write the collection, complete with dense vectors."""
+    store = open_store(data, _store_settings())
+    stub = StubEmbedder()
+    collection = Collection.create(store, "default", lambda: stub.identity)
+    for number, chunks in enumerate(passages(paths, count)):
+        source = Source(
+            id=chunks[0].source_id, uri=f"file:///bench/{number}.pdf", kind="pdf", title=f"Part {number}", sha256="0" * 64,
+            language="en", mime="application/pdf",
+        )  # fmt: skip
+        collection.replace(source, f"{number:024d}", chunks)
+    collection.embed_pending(stub)
+    collection.compact()
+    options.say(f"{collection.pending()} of {store.count('default', Where()):,} points without dense vector")
+    store.close()
+    end_engine(data)
+
+
+def measure(data: Path, questions: Sequence[str]) -> dict[str, list[float]]:
+    """Milliseconds of each question and step: the median of some rounds, first through the engine's process, then beside it."""
+    stub = StubEmbedder()
+    stub.prepare(questions)
+    legs = {text: [Leg(query_vector(text), CANDIDATES), Leg(stub.embed_query(text), CANDIDATES)] for text in questions}
+    store = open_store(data, _store_settings())
+    collection = Collection.open(store, "default")
+    ids = {text: [hit.chunk.id for hit in search(collection, text, embedder=stub)] for text in questions}  # warms up, too
+    sources = sorted(entry.source.id for entry in collection.entries())[:5]
+    times = _rounds(
+        questions,
+        {
+            "whole": lambda text: search(collection, text, embedder=stub, candidates=CANDIDATES),
+            "both legs through the socket": lambda text: store.query("default", legs[text]),
+            "  lexical vector": query_vector,
+            "  language": detect_language,
+            "  what is moving (asked twice)": lambda _: (collection.transitions(), collection.transitions()),
+            "  the hits' chunks": lambda text: collection.chunks(ids[text]),
+            "  the hits' sources": lambda _: collection.sources(sources),
+        },
+    )
+    store.close()
+    end_engine(data)
+    shard: Any = edge.EdgeShard.load(str(data / "collections" / "default" / "shard"))
+    batches = {text: edge.QueryBatchRequest([_request(leg) for leg in of_text]) for text, of_text in legs.items()}
+    for text in questions:
+        shard.query_batch(batches[text])
+    times |= _rounds(questions, {"engine's own search": lambda text: shard.query_batch(batches[text])})
+    shard.close()
+    return times
+
+
+def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]]) -> dict[str, list[float]]:
+    taken: dict[str, list[list[float]]] = {name: [[] for _ in questions] for name in steps}
+    for _ in range(ROUNDS):
+        for at, text in enumerate(questions):
+            for name, step in steps.items():
+                started = time.perf_counter()
+                step(text)
+                taken[name][at].append(1000 * (time.perf_counter() - started))
+    return {name: [statistics.median(values) for values in rows] for name, rows in taken.items()}
+
+
+def _request(leg: Leg) -> edge.QueryRequest:
+    vector: Any = leg.vector.tolist() if isinstance(leg.vector, np.ndarray) else _sparse(leg.vector)
+    return edge.QueryRequest(limit=leg.limit, query=edge.Query.Nearest(vector, using=leg.using))
+
+
+def _sparse(vector: SparseVector) -> edge.SparseVector:
+    return edge.SparseVector(vector.indices.tolist(), vector.values.tolist())
+
+
+def _store_settings() -> StoreSettings:
+    return StoreSettings(timeout_s=600)  # pyright: ignore[reportCallIssue]  # the rest: defaults
+
+
+def report(times: dict[str, list[float]], points: int) -> Outcome:
+    """Median and 95th percentile of each step, and what we add."""
+    order = ["whole", "engine's own search", "both legs through the socket", *(name for name in times if name[0] == " ")]
+    rows: list[list[Cell]] = [[name, statistics.median(times[name]), _percentile(times[name], 95)] for name in order]
+    added = [whole - engine for whole, engine in zip(times["whole"], times["engine's own search"], strict=True)]
+    rows.append(["what we add: whole less engine", statistics.median(added), _percentile(added, 95)])
+    return Outcome(
+        "query",
+        f"hybrid query over {points:,} chunks ({len(added)} questions, {CANDIDATES} candidates a leg, 10 hits)",
+        [Table("Milliseconds", ("step", "median", "95 %"), rows)],
+        [Check("what we add, median", statistics.median(added), "<", 3, " ms")],
+        ["embedding the question is not in these figures; the engine's own search is `query_batch` in one process, same files"],
+    )
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def ask_for(data: Path, count: int = 300) -> list[str]:
+    """Questions of both kinds: reworded ones, and the beginnings of stored passages."""
+    store = open_store(data, _store_settings())
+    records, _ = store.scroll("default", Where(), limit=1000, fields=("text",))
+    store.close()
+    reworded = [question.text for question in load_questions(QUESTIONS)][: count // 2]
+    literal = [" ".join(record.payload["text"].split()[:12]) for record in records[:: max(1, 2 * len(records) // count)]]
+    return list(dict.fromkeys(reworded + [text for text in literal if len(text) > 20]))[:count]
+
+
+def run(options: Options) -> Outcome:
+    """The benchmark; about 3 minutes on two cores at first, half a minute when the collection is kept (1.5 GB)."""
+    code = b"".join((ROOT / "retrieval" / f"{name}.py").read_bytes() for name in _MODULES)
+    data = options.cache / f"query-{hashlib.sha256(code + str(CHUNKS).encode()).hexdigest()[:12]}"
+    mark = data / "bench-complete"
+    if not mark.exists():
+        for old in options.cache.glob("query-*"):
+            end_engine(old)
+            shutil.rmtree(old, ignore_errors=True)
+        options.say(f"building {CHUNKS:,} chunks in {data}")
+        build(options.documents(_DOCUMENTS), data, CHUNKS, options)
+        mark.touch()
+    else:
+        options.say(f"collection from the cache: {data}")
+    return report(measure(data, ask_for(data)), CHUNKS)

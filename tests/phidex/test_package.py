@@ -1,0 +1,116 @@
+"""What a release holds: the five folders and the spine under `phidex/`, every file of theirs, and nothing else."""
+
+from __future__ import annotations
+
+import email
+import stat
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("ingest", "retrieval", "generation", "ui", "eval")
+LEFT_OUT = {"__pycache__", ".ruff_cache", ".pytest_cache"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the sdist and the wheel that was made from it, as a release is; nothing comes from the network."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
+    return path
+
+
+def spine() -> set[str]:
+    return {path.name for path in (ROOT / "src/phidex").iterdir() if path.is_file()}
+
+
+def tree() -> set[str]:
+    """Every file that belongs to the package, by its place in it."""
+    found = {f"phidex/{name}" for name in spine()}
+    for folder in FOLDERS:
+        files = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
+        found |= {f"phidex/{path.as_posix()}" for path in files if not LEFT_OUT & set(path.parts)}
+    return found
+
+
+def test_wheel_holds_the_tree_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {info.filename for info in archive.infolist() if not info.is_dir()}
+    top_level = {name.split("/")[0] for name in names}
+    assert {name for name in top_level if not name.endswith(".dist-info")} == {"phidex"}
+    assert {name for name in names if name.startswith("phidex/")} == tree()
+
+
+def test_wheel_has_types_data_and_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        assert not [info.filename for info in archive.infolist() if stat.S_ISLNK(info.external_attr >> 16)]
+        licence = next(name for name in names if name.endswith("licenses/LICENSE"))
+        assert "Apache License" in archive.read(licence).decode()
+        scripts = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
+    assert {"phidex/py.typed", "phidex/retrieval/phi_characters.txt"} <= set(names)
+    assert "phidex = phidex.cli:main" in scripts
+
+
+def test_base_install_asks_for_no_torch(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith("METADATA"))
+        wanted: list[str] = email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist") or []
+    base = " ".join(line for line in wanted if "extra ==" not in line)
+    assert "pymupdf" in base
+    assert not [heavy for heavy in ("torch", "transformers", "streamlit", "minilm", "pytest") if heavy in base]
+
+
+def test_sdist_holds_the_same_without_links(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        members = archive.getmembers()
+    assert all(member.isfile() or member.isdir() for member in members)
+    names = {member.name.split("/", 1)[1] for member in members if member.isfile()}
+    sources = {name.replace("phidex/", "", 1) if name.split("/")[1] in FOLDERS else f"src/{name}" for name in tree()}
+    assert sources <= names
+    assert {name.split("/")[0] for name in names} <= {
+        *FOLDERS,
+        "src",
+        "LICENSE",
+        "README.md",
+        "PKG-INFO",
+        "pyproject.toml",
+        ".gitignore",
+    }
+
+
+def test_every_spine_file_is_named_in_pyproject() -> None:
+    """A file that is missing there would be dropped from the wheel without a word."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        named = tomllib.load(file)["tool"]["hatch"]["build"]["only-include"]
+    assert sorted(named) == sorted([f"src/phidex/{name}" for name in spine()] + list(FOLDERS))
+
+
+def test_wheel_runs_as_it_is(wheel: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
+        "import phidex, phidex.sdk, phidex.show, phidex.cli, phidex.ui, phidex.eval\n"
+        "from phidex.retrieval.count import estimate_tokens\n"
+        "from phidex.generation.respond import Responder\n"
+        "print(phidex.__file__, estimate_tokens('Grüße, 你好'))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=wheel.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    file, count = done.stdout.split()
+    assert file == str(wheel / "phidex/__init__.py")
+    assert int(count) > 0

@@ -1,0 +1,133 @@
+"""What one process shares (the SDK, its jobs, the painter), and what one visitor's session holds."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from phidex.errors import PhidexError
+from phidex.generation.answer import Citation
+from phidex.sdk import Phidex
+from phidex.settings import Settings, load_settings
+from phidex.ui.jobs import Jobs
+from phidex.ui.picture import PageView, Painter
+from phidex.ui.prose import plain
+from phidex.ui.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all sessions of the process share."""
+
+    phidex: Phidex
+    jobs: Jobs
+    painter: Painter
+    warm: set[str] = field(default_factory=set[str])
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.phidex.settings.data
+
+    def warm_up(self, collection: str) -> None:
+        """Have the collection's dense model loaded while the first question is being typed; once, in a thread."""
+        if collection not in self.warm:
+            self.warm.add(collection)
+            threading.Thread(target=self._search, args=(collection,), name="phidex-warm-up", daemon=True).start()
+
+    def _search(self, collection: str) -> None:
+        with contextlib.suppress(PhidexError):  # the first question will say it
+            self.phidex.search("warm up", collection, limit=1)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.jobs.close()
+        self.painter.close()
+        self.phidex.close()
+
+
+@dataclass(slots=True)
+class Shown:
+    """The citation beside the answers, and the page that is looked at now."""
+
+    citation: Citation
+    page_number: int = 0
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visitor's session: what was asked, newest first, and what is looked at.
+
+    Args:
+        uploads: counts uploads; part of the widget's key, so that it empties after each.
+        jobs_seen: number of the last job whose end was shown.
+    """
+
+    turns: list[Turn] = field(default_factory=list[Turn])
+    shown: Shown | None = None
+    uploads: int = 0
+    jobs_seen: int = 0
+    problem: PhidexError | None = None
+
+    def ask(self, question: str, collection: str, phidex: Phidex) -> Turn:
+        """Put a new turn first and begin to answer it."""
+        turn = Turn(len(self.turns) + 1, question, collection)
+        self.turns.insert(0, turn)
+        self.shown = None
+        turn.start(phidex)
+        return turn
+
+    def show(self, citation: Citation) -> None:
+        """Lay a citation's place beside the answers."""
+        page_number = getattr(citation.locator, "page_number", 0)
+        self.shown = Shown(citation, page_number)
+
+
+def open_desk() -> Desk:
+    """The process's desk for the data folder that the settings name.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    settings = load_settings()
+    return _desk(str(settings.data.resolve()), settings)
+
+
+def _close(desk: Desk) -> None:
+    desk.close()
+
+
+@st.cache_resource(show_spinner=False, on_release=_close)
+def _desk(data: str, _settings: Settings) -> Desk:
+    phidex = Phidex(data, settings=_settings)
+    painter = Painter()
+    painter.warm_up()
+    return Desk(phidex, Jobs(phidex), painter)
+
+
+def visit() -> Visit:
+    """This session's state."""
+    if "visit" not in st.session_state:
+        st.session_state["visit"] = Visit()
+    return st.session_state["visit"]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def draw(_painter: Painter, view: PageView) -> bytes:
+    """A picture of a page, drawn once."""
+    return _painter.page(view)
+
+
+def show_problem(problem: PhidexError) -> None:
+    """The message with its cure."""
+    hint = f"\n\n{plain(_sentence(problem.hint))}" if problem.hint else ""
+    st.error(f"**{plain(_sentence(problem.message))}**{hint}", icon=":material/error:")
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
