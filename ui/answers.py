@@ -64,18 +64,20 @@ def _show_citations(turn: Turn, answer: Answer, visit: Visit, *, is_newest: bool
     key = f"citations-{turn.number}"
 
     def choose() -> None:
-        index: int | None = st.session_state[key]
+        index: int | None = st.session_state[key]  # None: the chosen one was clicked again
         if index is not None:
             visit.show(citations[index])
+        elif visit.shown is not None:
+            visit.show(visit.shown.citation)
 
     if is_newest and visit.shown is None:
         visit.show(citations[0])
-    default = 0 if visit.shown is not None and visit.shown.citation is citations[0] else None
+    shown = visit.shown.citation if visit.shown is not None else None
+    st.session_state[key] = next((index for index, citation in enumerate(citations) if citation is shown), None)
     st.pills(
         "Citations",
         list(range(len(citations))),
         format_func=lambda index: _chip(citations[int(index)]),
-        default=default,
         key=key,
         on_change=choose,
         label_visibility="collapsed",
@@ -93,5 +95,5 @@ def _show_account(answer: Answer) -> None:
     left_out = sum(entry.status == "budget" for entry in ledger.entries)
     packed = sum(entry.status == "packed" for entry in ledger.entries)
     seconds = " · ".join(f"{stage} {spent:.2f} s" for stage, spent in answer.timings.items())
-    budget = f"{packed} passages of {ledger.budget_tokens:,} tokens' budget, {left_out} left out for want of room"
+    budget = f"{packed} passages within {ledger.budget_tokens:,} tokens, {left_out or 'none'} left out for want of room"
     st.html(f'<div class="phidex-small">{budget} · counted by {ledger.counted_by}<br>{seconds}</div>')

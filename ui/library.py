@@ -148,7 +148,7 @@ def _source(desk: Desk, collection: str, entry: SourceEntry) -> None:
 def _details(entry: SourceEntry) -> str:
     source = entry.source
     parts = [f"{source.page_count} page{'s' * (source.page_count != 1)}" if source.page_count else source.kind]
-    parts.append(source.language if source.language != "und" else "")
+    parts.append(f"{entry.chunk_count:,} passages")
     match entry.state:
         case "incomplete":
             parts.append("not ingested completely")
@@ -156,7 +156,7 @@ def _details(entry: SourceEntry) -> str:
             parts.append("searchable")
         case _:
             parts.append("complete")
-    return " · ".join(part for part in parts if part)
+    return " · ".join(parts)
 
 
 @st.dialog("Remove a document")

@@ -12,7 +12,7 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 32" width="13
 <path d="M17 4v6h6" fill="none" stroke="#b45309" stroke-width="2" stroke-linejoin="round"/>
 <path d="M8 14.5h11" stroke="#d8cfbd" stroke-width="2"/><path d="M7.500 19h12" stroke="#f0b429" stroke-width="4.500"/>
 <path d="M8 24h7" stroke="#d8cfbd" stroke-width="2"/>
-<text x="33" y="23.500" font-family="Source Sans 3, Source Sans Pro, Helvetica, Arial, DejaVu Sans, sans-serif"
+<text x="33" y="23.500" font-family="Source Sans Pro, Helvetica, Arial, DejaVu Sans, sans-serif"
  font-size="22" font-weight="700" fill="#1f2328">Phidex</text></svg>"""
 
 CSS = """

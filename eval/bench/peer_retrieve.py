@@ -1,6 +1,6 @@
 """LlamaIndex's default retriever, run in the peers' environment: texts or PDFs -> index -> the best nodes of each question.
 
-    request: model, dtype, chunk_size, chunk_overlap, documents [{id, text}] or files [path], questions, top_k, index
+    request: model, dtype, chunk_size, chunk_overlap, documents [{id, text}] or files [path], questions, top_k, texts, index
     reply:   nodes, cached, seconds, hits [[{id, page, text}]]
 
 VectorStoreIndex over SentenceSplitter nodes with the given model, `similarity_top_k` nearest by cosine. The vectors lie in
@@ -79,7 +79,11 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         found: list[Any] = retriever.retrieve(schema.QueryBundle(text, embedding=vector))
         hits.append(
             [
-                {"id": hit.metadata["document"], "page": int(hit.metadata.get("source", 0)), "text": hit.node.get_content()}
+                {
+                    "id": hit.metadata["document"],
+                    "page": int(hit.metadata.get("source", 0)),
+                    "text": hit.node.get_content() if request.get("texts", True) else "",
+                }
                 for hit in found
             ]
         )

@@ -80,6 +80,18 @@ def run_peer(script: str, request: dict[str, Any], say: Callable[[str], None] = 
         return json.loads(answer.read_text("utf-8"))
 
 
+def retrieve(request: dict[str, Any], questions: list[str], cache: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """The reply of `peer_retrieve.py`, its index kept in `cache` under a digest of all that it depends on."""
+    files = [(Path(path).name, Path(path).stat().st_size) for path in request.get("files", ())]
+    stored = {name: value for name, value in request.items() if name not in ("top_k", "texts")}
+    key = hashlib.sha256(json.dumps([stored, files, peer_versions()]).encode()).hexdigest()[:12]
+    index = cache / f"llamaindex-{key}"
+    index.mkdir(parents=True, exist_ok=True)
+    kept = (index / "complete").exists()
+    say("asking LlamaIndex" if kept else "asking LlamaIndex, which has to embed everything first (minutes)")
+    return run_peer("retrieve", {**request, "index": str(index), "questions": questions}, say)
+
+
 def peer_versions() -> str:
     """Names and versions of what the peers run on, for the report."""
     python = ensure_peers()

@@ -6,7 +6,6 @@ the collection as distractors. Data: eval/data/README.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from phidex.eval.bench.bm25 import rank_bm25s
 from phidex.eval.bench.metrics import SCORES, Rank, recall_at, scores
 from phidex.eval.bench.options import ROOT, Options, has_bfloat16
 from phidex.eval.bench.pages import PageHit, PageQuestion, pdf_judge
-from phidex.eval.bench.peers import peer_versions, run_peer
+from phidex.eval.bench.peers import retrieve
 from phidex.eval.bench.scratch import scratch_folder
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
 from phidex.eval.bench.vectors import RememberingEmbedder
@@ -111,13 +110,9 @@ def rank_llamaindex(paths: Sequence[Path], questions: Sequence[PageQuestion], op
         "chunk_overlap": 20,
         "files": [str(path) for path in paths],
         "top_k": LIMIT,
+        "texts": True,
     }
-    files = [(path.name, path.stat().st_size) for path in paths]
-    key = hashlib.sha256(json.dumps([request, files, peer_versions()]).encode()).hexdigest()[:12]
-    index = options.cache / f"llamaindex-{key}"
-    index.mkdir(parents=True, exist_ok=True)
-    options.say("asking LlamaIndex, which embeds first" if not (index / "complete").exists() else "asking LlamaIndex")
-    reply = run_peer("retrieve", {**request, "index": str(index), "questions": [q.text for q in questions]}, options.say)
+    reply = retrieve(request, [question.text for question in questions], options.cache, options.say)
     hits = [[PageHit(hit["id"], hit["page"], hit["text"]) for hit in row] for row in reply["hits"]]
     state = "its index from the cache" if reply["cached"] else f"indexed in {reply['seconds']['index']:.0f} s"
     return hits, (

@@ -14,7 +14,7 @@ from pathlib import Path
 from phidex.eval.bench.bm25 import rank_bm25s
 from phidex.eval.bench.metrics import SCORES, Rank, distinct, first_rank, mrr_at, recall_at, scores
 from phidex.eval.bench.options import Options, has_bfloat16
-from phidex.eval.bench.peers import run_peer
+from phidex.eval.bench.peers import retrieve
 from phidex.eval.bench.scratch import scratch_folder
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
 from phidex.retrieval.choose import bundled_path
@@ -99,17 +99,16 @@ def rank_peers(data: Xquad, options: Options) -> dict[str, list[list[str]]]:
     questions = [question.text for question in data.questions]
     options.say("asking bm25s")
     found = {"bm25s": [[names[at] for at in row] for row in rank_bm25s(texts, questions, LIMIT)]}
-    options.say("asking LlamaIndex")
     request = {
         "model": str(bundled_path()),
         "dtype": "bfloat16" if has_bfloat16() else "float32",
         "chunk_size": 256,
         "chunk_overlap": 20,
         "documents": [{"id": name, "text": text} for name, text in data.paragraphs.items()],
-        "questions": questions,
         "top_k": LIMIT,
+        "texts": False,
     }
-    reply = run_peer("retrieve", request, options.say)
+    reply = retrieve(request, questions, options.cache, options.say)
     return {**found, "LlamaIndex": [distinct(hit["id"] for hit in hits) for hits in reply["hits"]]}
 
 

@@ -241,7 +241,6 @@ class Phidex:
     def status(self) -> dict[str, Any]:
         """Collections with their sources, chunks, languages and what is pending; the store; the models."""
         from phidex.retrieval.collection import Collection
-        from phidex.retrieval.store import Where
 
         found: dict[str, Any] = {}
         for name in Collection.names(self._opened()):
@@ -250,7 +249,7 @@ class Phidex:
             found[name] = {
                 "sources": len(entries),
                 "incomplete": sum(entry.state == "incomplete" for entry in entries),
-                "chunks": target.store.count(name, Where()),
+                "chunks": target.count(),
                 "pending": target.pending(),
                 "languages": target.languages(),
                 "embedder": target.meta.embedder.model if target.meta.embedder else "",

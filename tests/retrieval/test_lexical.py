@@ -1,0 +1,81 @@
+"""The analyzer in every script, and what its vectors promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phidex.retrieval.lexical import normalize, passage_vector, query_vector
+
+
+def share(query: str, passage: str) -> float:
+    """Share of the query's terms that the passage has."""
+    wanted, have = set(query_vector(query).indices.tolist()), set(passage_vector(passage).indices.tolist())
+    return len(wanted & have) / len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("query", "passage"),
+    [
+        ("Häuser", "Die HÄUSER sind alt."),
+        ("CAFÉ", "a cafe\u0301 in Paris"),
+        ("Straße", "STRASSE"),
+        ("ΑΘΗΝΑ", "στην Αθήνα"),
+        ("правила", "ПРАВИЛА"),
+        ("كِتَابٌ", "كتاب"),
+        ("ספר", "סֵפֶר"),
+        ("किताब", "यह किताब है"),
+        ("日経平均株価", "今日の日経平均株価は上昇した"),
+        ("北京", "我在北京工作"),
+        ("กรุงเทพ", "กรุงเทพมหานคร"),
+        ("서울", "서울에서"),
+        ("ﬁnal", "final"),
+        ("２８２２", "2822"),
+        ("2015", "2015년"),
+        ("snake_case", "the snake_case name"),
+    ],
+)
+def test_the_same_word_in_another_form_is_found(query: str, passage: str) -> None:
+    assert share(query, passage) >= 0.7
+
+
+@pytest.mark.parametrize(("query", "passage"), [("building", "builds"), ("Paketen", "Pakete"), ("пакета", "пакеты")])
+def test_inflected_forms_share_terms(query: str, passage: str) -> None:
+    assert 0.2 < share(query, passage) < 1
+
+
+def test_unrelated_words_share_nothing() -> None:
+    assert share("elephant", "quick brown fox") == 0
+
+
+@given(st.text(max_size=400))
+def test_vectors_are_sorted_distinct_and_finite(text: str) -> None:
+    for vector in (passage_vector(text), query_vector(text)):
+        assert vector.indices.dtype == np.uint32
+        assert vector.values.dtype == np.float32
+        assert len(vector.indices) == len(vector.values)
+        assert bool((np.diff(vector.indices.astype(np.int64)) > 0).all())
+        assert bool(np.isfinite(vector.values).all())
+        assert bool((vector.values > 0).all())
+
+
+@given(st.text(max_size=200))
+def test_a_text_finds_itself(text: str) -> None:
+    assert set(query_vector(text).indices.tolist()) == set(passage_vector(text).indices.tolist())
+
+
+@given(st.text(max_size=200))
+def test_normal_form_is_stable(text: str) -> None:
+    assert normalize(normalize(text)) == normalize(text) or not text.isascii()
+
+
+def test_a_word_counts_more_than_its_pieces_and_saturates() -> None:
+    once, often = passage_vector("boiler"), passage_vector("boiler " * 10)
+    assert once.values.max() > 1.5 * once.values.min()
+    assert once.values.max() < often.values.max() < 2.2
+
+
+def test_punctuation_alone_has_no_terms() -> None:
+    assert len(query_vector("?!… ---").indices) == 0
