@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from phidex.generation.support import Rarity, terms
+from phidex.generation.support import CJK, Rarity, terms
 from phidex.retrieval.search import Hit
 
 # Share of the question's telling terms that the best of five passages must have. Measured on XQuAD, questions whose article was
@@ -16,9 +15,9 @@ _COVERAGE_CJK = 0.24
 # Cosine that unrelated text seldom reaches, by dense model (same measurement). A model that is not here cannot speak against
 # weak words, so that only a question with next to no shared terms counts as unanswered.
 _COSINE = {"all-MiniLM-L6-v2": 0.36}
-_COVERAGE_UNKNOWN_MODEL = 0.15
+_COVERAGE_UNKNOWN_MODEL = 0.05
 
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_ENOUGH_HITS = 20
 
 
 def is_absent(question: str, hits: Sequence[Hit], dense_model: str) -> bool:
@@ -32,7 +31,8 @@ def is_absent(question: str, hits: Sequence[Hit], dense_model: str) -> bool:
     rarity = Rarity.of(hit.chunk.text for hit in hits)
     wanted = terms(question)
     covered = max(rarity.coverage(wanted, terms(f"{' '.join(hit.chunk.heading)}\n{hit.chunk.text}")) for hit in hits[:5])
-    least = _COVERAGE_CJK if _CJK.search(question) else _COVERAGE
+    least = _COVERAGE_CJK if CJK.search(question) else _COVERAGE
+    least *= min(1.0, max(0.3, len(hits) / _ENOUGH_HITS))  # few passages do not tell common words from rare ones
     cosines = [hit.why["dense"].score for hit in hits if "dense" in hit.why]
     if not cosines:
         return covered < least

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phidex.generation.answer import Citation
 from phidex.generation.route import ADD_A_MODEL
-from phidex.generation.support import Rarity, terms
+from phidex.generation.support import CJK, Rarity, terms
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.embed import Embedder
@@ -19,7 +19,7 @@ NOTICE = f"(Quoted without a model, since none is configured. For written answer
 _PASSAGES = 6  # best hits whose sentences compete
 _QUOTES = 3
 _NEAR_BEST = 0.6  # of the best sentence's score: what is weaker is not quoted beside it
-_MIN_CHARS, _MAX_CHARS = 25, 700
+_MIN_CHARS, _MIN_CHARS_CJK, _MAX_CHARS = 25, 8, 700
 _DENSE_SENTENCES = 40  # sentences that are embedded, at 3-4 ms each
 
 
@@ -87,5 +87,6 @@ def _scored(
 
 def _quotable(text: str) -> list[tuple[int, int]]:
     """Sentences long enough to say something, short enough to quote; the whole passage where there are none."""
-    spans = [span for span in sentence_spans(text) if _MIN_CHARS <= span[1] - span[0] <= _MAX_CHARS]
+    least = _MIN_CHARS_CJK if CJK.search(text) else _MIN_CHARS
+    spans = [span for span in sentence_spans(text) if least <= span[1] - span[0] <= _MAX_CHARS]
     return spans or [(0, min(len(text), _MAX_CHARS))]

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from phidex.errors import BudgetError
 from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat import ChatModel, Delta, Done, Message
@@ -29,8 +28,6 @@ from phidex.retrieval.search import Hit
 from phidex.settings import ChatSettings, PackSettings
 
 log = logging.getLogger(__name__)
-
-_TRIES = 4  # packings until the server's own count of the whole prompt fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class Responder:
         messages = answer_messages(question, ())
         prompt_tokens = self._count_messages(messages, route, count)
         budget = self.pack.budget_tokens
-        for _ in range(_TRIES):
+        while True:
             context = pack_context(
                 hits,
                 budget_tokens=budget,
@@ -102,9 +99,8 @@ class Responder:
             whole = self._count_messages(answer_messages(question, context.blocks), route, count)
             excess = whole + self.pack.reserve_tokens - self.pack.budget_tokens
             if excess <= 0 or not context.blocks:
-                return context
-            budget -= excess
-        raise BudgetError("the context cannot be fitted into the budget", hint="raise PHIDEX_PACK__BUDGET_TOKENS")
+                return replace(context, ledger=replace(context.ledger, budget_tokens=self.pack.budget_tokens))
+            budget -= max(excess, context.ledger.free_tokens + 1)  # so that at least one block falls out: this ends
 
     def _counter(self, route: Route) -> tuple[CountTokens, str]:
         """The served model's own count where the server gives it, a tokenizer file, or the safe estimate."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.lexical import normalize, query_vector
 
+CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+"""A character of Chinese or Japanese: text in them is short for what it says."""
+
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 

@@ -15,7 +15,7 @@ _END = re.compile(
     re.VERBOSE,
 )
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[])(?:\w|e\.g|i\.e|etc|vs|cf|al|dr|mr|mrs|ms|st|no|nr|fig|sec|ch|pp?|vol|z\.b|d\.h|bzw|usw|ca|abb|s\.a|p\.ex|"
+    r"(?:^|[\s(\[])(?:\w|\d\d|e\.g|i\.e|etc|vs|cf|al|dr|mr|mrs|ms|st|no|nr|fig|sec|ch|pp?|vol|z\.b|d\.h|bzw|usw|ca|abb|s\.a|p\.ex|"
     r"т\.е|т\.д|т\.п|рис|стр)\.$",
     re.IGNORECASE,
 )

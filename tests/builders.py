@@ -27,62 +27,10 @@ from tests.retrieval.engines import end_engine
 
 pymupdf: Any = _pymupdf  # its own types are incomplete
 
-_SUBJECTS = [
-    "pump",
-    "valve",
-    "boiler",
-    "bridge",
-    "meadow",
-    "harbour",
-    "ladder",
-    "window",
-    "orchard",
-    "engine",
-    "furnace",
-    "gallery",
-    "cellar",
-    "tunnel",
-]
-_PLACES = [
-    "station",
-    "river",
-    "village",
-    "laboratory",
-    "library",
-    "workshop",
-    "museum",
-    "factory",
-    "hospital",
-    "valley",
-    "theatre",
-    "airport",
-]
-_VERBS = [
-    "inspected",
-    "repaired",
-    "painted",
-    "measured",
-    "closed",
-    "opened",
-    "moved",
-    "cleaned",
-    "described",
-    "praised",
-    "replaced",
-    "visited",
-]
-_PEOPLE = [
-    "engineers",
-    "children",
-    "teachers",
-    "neighbours",
-    "gardeners",
-    "visitors",
-    "students",
-    "builders",
-    "sailors",
-    "doctors",
-]
+_SUBJECTS = ["pump", "valve", "boiler", "bridge", "meadow", "harbour", "ladder", "window", "orchard", "engine", "gallery"]
+_PLACES = ["station", "river", "village", "laboratory", "library", "workshop", "museum", "factory", "hospital", "valley"]
+_VERBS = ["inspected", "repaired", "painted", "measured", "closed", "opened", "moved", "cleaned", "described", "visited"]
+_PEOPLE = ["engineers", "children", "teachers", "neighbours", "gardeners", "visitors", "students", "builders", "doctors"]
 _TIMES = ["spring", "summer", "autumn", "winter", "March", "August", "October", "December"]
 
 

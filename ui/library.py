@@ -148,7 +148,7 @@ def _source(desk: Desk, collection: str, entry: SourceEntry) -> None:
 def _details(entry: SourceEntry) -> str:
     source = entry.source
     parts = [f"{source.page_count} page{'s' * (source.page_count != 1)}" if source.page_count else source.kind]
-    parts.append(f"{entry.chunk_count:,} passages")
+    parts.append(f"{entry.chunk_count:,} passage{'s' * (entry.chunk_count != 1)}")
     match entry.state:
         case "incomplete":
             parts.append("not ingested completely")

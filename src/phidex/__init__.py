@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from phidex.generation.chat_wire import Delta, Usage
     from phidex.ingest.pipeline import FileReport, IngestReport
     from phidex.ingest.records import Chunk, LineLocator, PageLocator, Source, TimeLocator
-    from phidex.retrieval.collection import SourceEntry
+    from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.pack import Context, Ledger
     from phidex.retrieval.search import Filters, Hit
     from phidex.sdk import Phidex
@@ -62,7 +62,7 @@ _HOMES = {
     "ServiceError": "errors",
     "Settings": "settings",
     "Source": "ingest.records",
-    "SourceEntry": "retrieval.collection",
+    "SourceEntry": "retrieval.catalogue",
     "TimeLocator": "ingest.records",
     "Usage": "generation.chat_wire",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 import stat
 import subprocess
 import sys
@@ -99,6 +100,15 @@ def test_every_spine_file_is_named_in_pyproject() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         named = tomllib.load(file)["tool"]["hatch"]["build"]["only-include"]
     assert sorted(named) == sorted([f"src/phidex/{name}" for name in spine()] + list(FOLDERS))
+
+
+def test_every_dependency_has_its_licence_on_the_page() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    lists: list[list[str]] = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {re.split(r"[^\w.-]", line)[0] for lines in lists for line in lines}
+    page = (ROOT / "docs/licences.md").read_text("utf-8")
+    assert [name for name in sorted(wanted - {"phidex"}) if f"| {name} |" not in page] == []
 
 
 def test_wheel_runs_as_it_is(wheel: Path) -> None:

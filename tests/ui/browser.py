@@ -63,8 +63,9 @@ class Page:
         """Type and press Enter."""
         self.read(f"document.querySelector({json.dumps(selector)}).focus()")
         self.call("Input.insertText", text=text)
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+        self.wait(f"document.querySelector({json.dumps(selector)}).value == {json.dumps(text)}")
+        for kind, typed in (("keyDown", "\r"), ("keyUp", "")):
+            self.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text=typed)
 
     def picture(self, path: Path) -> None:
         """Save what is seen as a PNG."""

@@ -159,6 +159,7 @@ def test_an_upload_is_kept_ingested_and_can_be_asked_and_removed(data: Path, tmp
     pdf = make_pdf(tmp_path / "lease.pdf").read_bytes()
     app.file_uploader[0].set_value([("lease.pdf", pdf, "application/pdf"), ("song.mp3", b"ID3", "audio/mpeg")]).run()
     settle(app)
+    print(app.main, app.sidebar)
     assert (data / "uploads/default/lease.pdf").read_bytes() == pdf
     assert "**song\\.mp3** was not taken" in app.warning[0].value
     assert "3 pages" in html_of(app)

@@ -1,0 +1,182 @@
+"""The path from hits to an answer: with no model, with a scripted one where a reply must be forced, and with a real vLLM."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Sequence
+
+import pytest
+from tests.generation.passages import BOILER, GERMAN, LEASE, hit
+
+from phidex.errors import BudgetError, ServiceError
+from phidex.generation.answer import Answer, Route
+from phidex.generation.chat import Delta, Done, Message, OpenAIChat, Usage
+from phidex.generation.prompt import ABSENT
+from phidex.generation.respond import Responder
+from phidex.generation.route import choose_route
+from phidex.ingest.records import Chunk
+from phidex.retrieval.pack import Context
+from phidex.settings import ChatSettings, PackSettings
+
+HITS = (LEASE, BOILER, GERMAN)
+
+
+def stored(ids: Sequence[str]) -> list[Chunk]:
+    return [one.chunk for one in HITS if one.chunk.id in ids]
+
+
+class Scripted:
+    """A chat model that says what it is told to, and keeps what it was asked."""
+
+    def __init__(self, reply: str, *, counted: bool = False, finish: str = "stop", prompt_tokens: int = 100) -> None:
+        self.reply, self.counted, self.finish, self.prompt_tokens = reply, counted, finish, prompt_tokens
+        self.asked: list[Message] = []
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Generator[Delta | Done, None, None]:
+        self.asked = list(messages)
+        for start in range(0, len(self.reply), 7):
+            yield Delta(self.reply[start : start + 7])
+        yield Done(self.finish, Usage(self.prompt_tokens, 5), model)
+
+    def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
+        if not self.counted:
+            return None
+        return len(text) // 3 + 1 if isinstance(text, str) else sum(len(m.content) // 3 + 5 for m in text)
+
+
+def responder(chat: Scripted | OpenAIChat | None, **pack: int) -> Responder:
+    settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "")  # pyright: ignore[reportCallIssue]
+    return Responder(PackSettings(**pack), settings, chat, None, stored)  # type: ignore[arg-type]
+
+
+def whole(chat: Scripted | None, question: str = "Who signed the lease?", **pack: int) -> Answer:
+    *_, last = responder(chat, **pack).events(question, HITS)
+    assert isinstance(last, Answer)
+    return last
+
+
+def test_events_come_in_order_and_the_text_is_the_sum_of_its_pieces() -> None:
+    events = list(
+        responder(Scripted("Maria Okafor signed the lease on 14 May 2021 [1].")).events("Who signed the lease?", HITS)
+    )
+    assert [type(event) for event in events[:2]] == [Route, Context]
+    assert {type(event) for event in events[2:-1]} == {Delta}
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.text == "".join(event.text for event in events[2:-1] if isinstance(event, Delta))
+    assert [citation.verified for citation in answer.citations] == [True]
+    assert set(answer.timings) == {"pack", "answer"}
+    assert answer.to_dict()["route"]["role"] == "mini"
+
+
+def test_without_a_model_the_answer_says_so() -> None:
+    answer = whole(None)
+    assert answer.route.role == "extractive"
+    assert "PHIDEX_CHAT__URL" in answer.text
+    assert answer.citations[0].quote.startswith("The lease was signed")
+    assert answer.usage is None
+
+
+def test_a_model_that_finds_nothing() -> None:
+    answer = whole(Scripted(f"{ABSENT}"))
+    assert not answer.found
+    assert answer.text == "The answer is not in these documents."
+    assert answer.citations == ()
+
+
+@pytest.mark.parametrize(
+    ("chat", "warning"),
+    [
+        (Scripted("Maria Okafor signed the lease."), "cites nothing"),
+        (Scripted("The moon is made of cheese [1]."), "does not clearly support"),
+        (Scripted("It is so [7]."), "names no source"),
+        (Scripted("Maria Okafor signed the lease on 14 May 2021 [1].", finish="length"), "cut at its token limit"),
+        (Scripted("Maria Okafor signed [1].", counted=True, prompt_tokens=10), "cut the context"),
+    ],
+)
+def test_doubts_are_said(chat: Scripted, warning: str) -> None:
+    assert any(warning in found for found in whole(chat).warnings)
+
+
+@pytest.mark.parametrize("budget", [600, 800, 1200, 3000])
+def test_the_prompt_fits_by_the_models_own_count(budget: int) -> None:
+    chat = Scripted("x [1]", counted=True)
+    hits = [hit("a", f"Sentence number {i} says something of its own. " * 6, order=3 * i) for i in range(30)]
+    *_, answer = responder(chat, budget_tokens=budget, reserve_tokens=200).events("What is said?", hits)
+    assert isinstance(answer, Answer)
+    sent = chat.count_tokens(chat.asked, model="m")
+    assert sent is not None
+    assert sent + 200 <= budget
+    assert answer.ledger.counted_by == "server"
+
+
+def test_a_question_over_the_budget() -> None:
+    with pytest.raises(BudgetError):
+        whole(Scripted("x"), "why " * 2000, budget_tokens=300, reserve_tokens=100)
+
+
+@pytest.mark.parametrize(
+    ("settings", "language", "tokens", "role"),
+    [
+        (ChatSettings(), "en", 10, "extractive"),  # pyright: ignore[reportCallIssue]
+        (ChatSettings(url="u"), "de", 10, "mini"),  # pyright: ignore[reportCallIssue]
+        (ChatSettings(url="u", moe="moe"), "de", 10, "moe"),  # pyright: ignore[reportCallIssue]
+        (ChatSettings(url="u", moe="moe"), "en", 10, "mini"),  # pyright: ignore[reportCallIssue]
+        (ChatSettings(url="u", moe="moe"), "en", 60_000, "moe"),  # pyright: ignore[reportCallIssue]
+        (ChatSettings(url="u", mini="", moe="moe"), "en", 10, "moe"),  # pyright: ignore[reportCallIssue]
+    ],
+)
+def test_routes(settings: ChatSettings, language: str, tokens: int, role: str) -> None:
+    route = choose_route(settings, language=language, context_tokens=tokens)
+    assert route.role == role
+    assert route.reason
+    assert route.signals["language"] == language
+
+
+@pytest.mark.vllm
+def test_a_real_server_answers_within_the_window(vllm: str) -> None:
+    settings = ChatSettings(url=vllm, max_answer_tokens=32)  # pyright: ignore[reportCallIssue]
+    hits = [
+        hit("a", f"Sentence {i} says something of its own. Ещё одно предложение. 这里还有一句。 " * 4, order=3 * i)
+        for i in range(40)
+    ]
+    with OpenAIChat(settings) as chat:
+        pack = PackSettings(budget_tokens=4000, reserve_tokens=64)  # pyright: ignore[reportCallIssue]
+        *_, answer = Responder(pack, settings, chat, None, stored).events("What is said?", hits)
+    assert isinstance(answer, Answer)
+    assert answer.ledger.counted_by == "server"
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens + 64 <= 4000
+    assert answer.usage.prompt_tokens > 2500
+    # The ledger's sum of pieces and the server's count of the whole differ by what joins at the seams.
+    counted = answer.ledger.prompt_tokens + answer.ledger.context_tokens
+    assert abs(answer.usage.prompt_tokens - counted) < 0.1 * counted
+
+
+@pytest.mark.vllm
+def test_leaving_the_stream_stops_a_real_server(vllm: str) -> None:
+    settings = ChatSettings(url=vllm, max_answer_tokens=4096)  # pyright: ignore[reportCallIssue]
+    with OpenAIChat(settings) as chat:
+        pack = PackSettings()  # pyright: ignore[reportCallIssue]
+        events = Responder(pack, settings, chat, None, stored).events("Who signed the lease?", HITS)
+        for event in events:
+            if isinstance(event, Delta):
+                break
+        started = time.monotonic()
+        events.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - started < 5
+
+
+def test_a_server_that_is_down_is_a_service_error_with_its_url() -> None:
+    settings = ChatSettings(url="http://127.0.0.1:9/v1", retries=0)  # pyright: ignore[reportCallIssue]
+    with OpenAIChat(settings) as chat, pytest.raises(ServiceError, match=r"127\.0\.0\.1:9"):
+        list(Responder(PackSettings(), settings, chat, None, stored).events("Who?", HITS))  # pyright: ignore[reportCallIssue]
