@@ -15,7 +15,7 @@ demo:            ## set up, ingest real manuals in several languages, ask them q
 
 test:            ## set up all that the tests need, and run them
 	@$(PYTHON) setup/install.py dev
-	@$(PYTHON) tests/vllm/install.py || [ -z "$$CI$$PHIDEX_REQUIRE_VLLM" ]
+	@$(PYTHON) tests/vllm/install.py || [ -z "$$CI$$PHIDEX_TEST_REQUIRE_VLLM" ]
 	@$(BIN)/pytest $(ARGS)
 
 check:           ## format, lint, types, import contract

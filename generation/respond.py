@@ -106,7 +106,11 @@ class Responder:
         """The served model's own count where the server gives it, a tokenizer file, or the safe estimate."""
         chat = self.chat
         if chat is not None and route.model and chat.count_tokens("a", model=route.model) is not None:
-            exact = lru_cache(maxsize=4096)(lambda text: chat.count_tokens(break_control_tokens(text), model=route.model) or 0)
+
+            @lru_cache(maxsize=4096)
+            def exact(text: str) -> int:
+                return chat.count_tokens(break_control_tokens(text), model=route.model) or 0
+
             return exact, "server"
         return load_counter(self.pack.tokenizer), "tokenizer" if self.pack.tokenizer else "estimate"
 

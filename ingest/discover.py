@@ -23,11 +23,14 @@ class Found:
     reason: str = ""
 
 
-def discover(paths: Sequence[Path]) -> Iterator[Found]:
+def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Found]:
     """Every file once, in the order of `paths`, folders sorted by name.
 
     Under a folder, hidden files and folders are passed over, and files of unknown kind come with the reason; a file that is
     named itself is always tried.
+
+    Args:
+        exclude: a folder that is never walked: our own data folder may lie among the documents.
 
     Raises:
         NotFoundError: a path does not exist.
@@ -37,15 +40,19 @@ def discover(paths: Sequence[Path]) -> Iterator[Found]:
         raise NotFoundError(f"no such file or folder: {missing[0]}", hint="check the path")
     seen: set[Path] = set()
     for path in paths:
-        for found in _walk(path) if path.is_dir() else [Found(path)]:
+        for found in _walk(path, exclude) if path.is_dir() else [Found(path)]:
             resolved = found.path.resolve()
             if resolved not in seen:
                 seen.add(resolved)
                 yield found
 
 
-def _walk(folder: Path) -> Iterator[Found]:
+def _walk(folder: Path, exclude: Path | None) -> Iterator[Found]:
+    own = exclude.resolve() if exclude else None
     for root, folders, files in os.walk(folder):
+        if Path(root).resolve() == own:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _HIDDEN_FOLDERS)
         for name in sorted(files):
             if name.startswith("."):

@@ -124,18 +124,20 @@ def ingest_files(
     settings: IngestSettings,
     *,
     tags: Sequence[str] = (),
+    exclude: Path | None = None,
     on_file: Callable[[FileReport, int, int], None] | None = None,
 ) -> list[FileReport]:
     """Ingest files and folders; a file that fails is reported and spoils nothing else.
 
     Args:
+        exclude: a folder that is passed over (the data folder).
         on_file: called after each file with its report, its number from 1, and how many there are.
 
     Raises:
         InputError: a path does not exist.
         ServiceError: the store fails; what was committed before stays.
     """
-    found = list(discover(paths))
+    found = list(discover(paths, exclude))
     known = sink.known()
     cut = _Cutter(settings)
     reports: list[FileReport] = []

@@ -42,8 +42,9 @@ class EmbedderIdentity:
     @staticmethod
     def from_dict(data: dict[str, Any]) -> EmbedderIdentity:
         """The identity that `to_dict` was called on."""
-        languages = data["languages"]
-        return EmbedderIdentity(**{**data, "languages": None if languages is None else tuple(languages)})
+        languages: list[str] | None = data["languages"]
+        rest: dict[str, Any] = {name: value for name, value in data.items() if name != "languages"}
+        return EmbedderIdentity(**rest, languages=None if languages is None else tuple(languages))
 
 
 class Embedder(Protocol):

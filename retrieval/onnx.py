@@ -97,5 +97,15 @@ def export_onnx(folder: Path, path: Path) -> None:
 
 
 def _max_tokens(folder: Path) -> int:
-    config = folder / "sentence_bert_config.json"
-    return int(json.loads(config.read_text("utf-8")).get("max_seq_length") or _MAX_TOKENS) if config.is_file() else _MAX_TOKENS
+    """The least of what the model's files allow: a sentence length, a tokenizer's length, a number of positions."""
+    limits = [_MAX_TOKENS]
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+        ("config.json", "max_position_embeddings"),
+    ):
+        path = folder / name
+        value: Any = json.loads(path.read_text("utf-8")).get(key) if path.is_file() else None
+        if value:
+            limits.append(int(value))
+    return min(limits)

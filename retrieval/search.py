@@ -1,8 +1,7 @@
 """Question -> hits: both legs asked in one request, fused here, each hit with the reason for its place.
 
 The lexical leg is right where people use the document's words, the dense leg where they reword, and only in languages that its
-model knows. So the dense leg is asked only for those, and its weight follows from how much of the question the best lexical
-hit covers.
+model knows. So the dense leg is asked only for those, and its weight follows from how sure the lexical leg is (`fuse.py`).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+
 from tests.vllm import server, tiny_models
 
 
@@ -64,11 +65,11 @@ def no_network() -> Generator[None]:
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The base URL (with `/v1`) of a real vLLM that answers to `phi-3.5-mini` and `phi-3.5-moe`, with noise.
 
-    Skips where vLLM is not installed, and fails instead where CI or PHIDEX_REQUIRE_VLLM is set.
+    Skips where vLLM is not installed, and fails instead where CI or PHIDEX_TEST_REQUIRE_VLLM is set.
     """
     if not server.is_installed():
         reason = f"vLLM for the CPU is not installed: run `{server.INSTALL}` (2.5 GB)"
-        if os.environ.get("CI") or os.environ.get("PHIDEX_REQUIRE_VLLM"):
+        if os.environ.get("CI") or os.environ.get("PHIDEX_TEST_REQUIRE_VLLM"):
             pytest.fail(reason)
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("vllm")

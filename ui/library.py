@@ -25,7 +25,7 @@ def library(desk: Desk, visit: Visit) -> tuple[str, list[SourceEntry]]:
         desk.warm_up(collection)
     _upload(desk, visit, collection)
     _progress(desk, visit, collection)
-    _sources(desk, collection, entries)
+    _sources(desk, visit, collection, entries)
     return collection, entries
 
 
@@ -115,7 +115,7 @@ def _show_outcome(job: Job, visit: Visit) -> None:
         st.rerun()
 
 
-def _sources(desk: Desk, collection: str, entries: list[SourceEntry]) -> None:
+def _sources(desk: Desk, visit: Visit, collection: str, entries: list[SourceEntry]) -> None:
     if not entries:
         return
     pending = sum(entry.pending for entry in entries)
@@ -132,17 +132,17 @@ def _sources(desk: Desk, collection: str, entries: list[SourceEntry]) -> None:
     fitting = [entry for entry in entries if wanted in f"{entry.source.name} {entry.source.title}".casefold()]
     with st.container(key="sources"):
         for entry in fitting[:_LISTED]:
-            _source(desk, collection, entry)
+            _source(desk, visit, collection, entry)
     if len(fitting) > _LISTED:
         st.caption(f"and {len(fitting) - _LISTED:,} more")
 
 
-def _source(desk: Desk, collection: str, entry: SourceEntry) -> None:
+def _source(desk: Desk, visit: Visit, collection: str, entry: SourceEntry) -> None:
     row, tool = st.columns([6, 1], vertical_alignment="center", gap="small")
     row.html(source_row(entry.source.name, _details(entry)))
     label = f"Remove {entry.source.name} from the collection"
     if tool.button("", key=f"remove-{entry.source.id}", icon=":material/close:", type="tertiary", help=label):
-        _confirm_removal(desk, collection, entry)
+        _confirm_removal(desk, visit, collection, entry)
 
 
 def _details(entry: SourceEntry) -> str:
@@ -160,12 +160,15 @@ def _details(entry: SourceEntry) -> str:
 
 
 @st.dialog("Remove a document")
-def _confirm_removal(desk: Desk, collection: str, entry: SourceEntry) -> None:
+def _confirm_removal(desk: Desk, visit: Visit, collection: str, entry: SourceEntry) -> None:
     st.markdown(f"**{plain(entry.source.name)}** will no longer be found in *{plain(collection)}*. The file itself stays.")
-    if st.button("Remove", type="primary"):
+
+    def remove() -> None:
         try:
             desk.phidex.remove(entry.source.id, collection=collection)
+            visit.problem = None
         except PhidexError as exc:
-            show_problem(exc)
-            return
+            visit.problem = exc
+
+    if st.button("Remove", type="primary", on_click=remove):
         st.rerun()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phidex.eval.bench.bm25 import rank_bm25s
@@ -69,7 +69,7 @@ def rank_phidex(paths: Sequence[Path], questions: Sequence[PageQuestion], option
             store = open_store(settings.data, settings.store)
             collection = Collection.open(store, "default")
             options.say(f"{collection.pending():,} passages want a dense vector")
-            collection.embed_pending(embedder)
+            collection.embed_pending(embedder, lambda done, total: embedded(done, total, options.say))
             embedder.save()
             options.say("asking Phidex and bm25s")
             names = {entry.source.id: entry.source.name for entry in collection.entries()}
@@ -87,6 +87,12 @@ def rank_phidex(paths: Sequence[Path], questions: Sequence[PageQuestion], option
     }
     note = f"Phidex: {len(chunks):,} chunks; dense vectors: {embedder.computed:,} computed, {embedder.reused:,} from the cache"
     return found, note
+
+
+def embedded(done: int, total: int, say: Callable[[str], None]) -> None:
+    """Tell now and then how far the dense vectors are."""
+    if done == total or done % 2048 == 0:
+        say(f"  {done:,} of {total:,}")
 
 
 def hits_of_leg(collection: Collection, names: dict[str, str], vector: Floats | SparseVector) -> list[PageHit]:

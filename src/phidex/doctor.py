@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """All findings; takes a few seconds at most, and changes nothing but starting the embedded engine."""
+    """All findings; takes a few seconds at most, and starts the embedded engine (which makes the data folder)."""
     return [
         *_packages(),
         _disk(settings),

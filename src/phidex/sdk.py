@@ -111,7 +111,9 @@ class Phidex:
 
         report = IngestReport(embedder=choice.reason)
         files = [Path(path) for path in paths]
-        report.files = ingest_files(files, target, self.settings.ingest, tags=tags, on_file=after_file)
+        report.files = ingest_files(
+            files, target, self.settings.ingest, tags=tags, exclude=self.settings.data, on_file=after_file
+        )
         report.seconds_to_searchable = time.monotonic() - started
         report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" else 0
         report.pending = target.pending()

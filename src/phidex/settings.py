@@ -65,7 +65,6 @@ class EmbedSettings(_Section):
         description='ISO 639-1 codes that the model knows, as JSON: ["en", "de"]; default: what is known of it, else all',
     )
     hub_timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds that `auto` waits for the model hub in all")
-    batch_tokens: int = Field(default=8192, ge=256, le=262_144, description="tokens a batch")
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads of the model; 0 lets torch decide")
 
 

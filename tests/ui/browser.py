@@ -61,9 +61,11 @@ class Page:
 
     def type_into(self, selector: str, text: str) -> None:
         """Type and press Enter."""
-        self.read(f"document.querySelector({json.dumps(selector)}).focus()")
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.wait(f"{element} !== null")
+        self.read(f"{element}.focus()")
         self.call("Input.insertText", text=text)
-        self.wait(f"document.querySelector({json.dumps(selector)}).value == {json.dumps(text)}")
+        self.wait(f"{element}.value == {json.dumps(text)}")
         for kind, typed in (("keyDown", "\r"), ("keyUp", "")):
             self.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text=typed)
 
@@ -85,6 +87,7 @@ def open_page(chromium: str, url: str, profile: Path, *, width: int = 1400, heig
         with connect(address, max_size=None, compression=None) as connection:
             page = Page(connection)
             page.call("Network.enable")
+            page.call("Emulation.setFocusEmulationEnabled", enabled=True)
             page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
             page.call("Page.navigate", url=url)
             yield page

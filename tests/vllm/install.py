@@ -139,7 +139,7 @@ def main() -> int:
         install()
     except InstallError as exc:
         print(f"\nvLLM could not be installed: {exc}.\nThe tests marked `vllm` will be skipped,", file=sys.stderr)
-        print("or fail where CI or PHIDEX_REQUIRE_VLLM is set.", file=sys.stderr)
+        print("or fail where CI or PHIDEX_TEST_REQUIRE_VLLM is set.", file=sys.stderr)
         return 1
     print(f"vLLM {VLLM} is installed, in {time.monotonic() - start_s:.0f} s")
     return 0
