@@ -37,9 +37,9 @@ ui:              ## the web app on this machine
 	@$(PYTHON) setup/install.py dense ui
 	@$(BIN)/phidex ui $(ARGS)
 
-serve:           ## the web app for other machines on the network (there is no login: only on a network you trust)
+serve:           ## the web app for other machines too: make serve ADDRESS=0.0.0.0 (no login: only where you trust all)
 	@$(PYTHON) setup/install.py dense ui
-	@$(BIN)/phidex ui --address 0.0.0.0 $(ARGS)
+	@$(BIN)/phidex ui --address $(or $(ADDRESS),127.0.0.1) $(ARGS)
 
 clean:           ## remove everything that make made
 	rm -rf .venv .vllm .peers demo build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ from phidex.ingest.parse import SUFFIXES
 
 _NAMESPACE = uuid.UUID("6c0e1a6e-2f0b-5c0f-9d0a-70686964ff78")
 _HIDDEN_FOLDERS = {"__pycache__", "node_modules"}
+_DATA_FOLDER = "engine.lock"  # stands in a data folder of ours (retrieval/runtime.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Found:
 def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Found]:
     """Every file once, in the order of `paths`, folders sorted by name.
 
-    Under a folder, hidden files and folders are passed over, and files of unknown kind come with the reason; a file that is
-    named itself is always tried.
+    Under a folder, hidden files and folders and data folders of ours are passed over, and files of unknown kind come with the
+    reason; a file that is named itself is always tried.
 
     Args:
         exclude: a folder that is never walked: our own data folder may lie among the documents.
@@ -53,12 +54,16 @@ def _walk(folder: Path, exclude: Path | None) -> Iterator[Found]:
         if Path(root).resolve() == own:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _HIDDEN_FOLDERS)
+        folders[:] = sorted(name for name in folders if not _is_passed_over(Path(root, name)))
         for name in sorted(files):
             if name.startswith("."):
                 continue
             path = Path(root, name)
             yield Found(path, "" if path.suffix.lower() in SUFFIXES else "not a kind of document that is read here")
+
+
+def _is_passed_over(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in _HIDDEN_FOLDERS or (folder / _DATA_FOLDER).exists()
 
 
 def source_id(collection: str, path: Path) -> str:

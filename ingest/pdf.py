@@ -96,11 +96,19 @@ def _opened(path: Path, data: bytes | None) -> Generator[Any]:
             raise InputError(f"{path.name} is encrypted and needs a password.", hint="save a copy without a password")
         if not document.is_pdf:
             raise InputError(f"{path.name} is not a PDF.", hint="give the file the suffix of what it is")
-        if document.page_count == 0:
+        if _page_count(document) == 0:
             raise InputError(broken, hint=cure)
         yield document
     finally:
         document.close()
+
+
+def _page_count(document: Any) -> int:
+    """0 also where the page tree is beyond repair."""
+    try:
+        return document.page_count
+    except _PAGE_ERRORS:
+        return 0
 
 
 def _items(metadata: dict[str, str | None] | None) -> list[tuple[str, str | None]]:

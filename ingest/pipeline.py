@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -154,17 +155,18 @@ def _each(
     for file in found:
         started = time.monotonic()
         if file.reason:
-            yield FileReport(str(file.path), "skipped", reason=file.reason)
+            yield FileReport(_printable(file.path), "skipped", reason=file.reason)
             continue
         try:
             report = _ingest_one(file.path, sink, known, cut, tags)
         except InputError as exc:
-            report = FileReport(str(file.path), "failed", reason=exc.message, hint=exc.hint)
+            report = FileReport(_printable(file.path), "failed", reason=_printable(exc.message), hint=exc.hint)
         except PhidexError:
             raise
         except Exception as exc:
             log.warning("parser failed path=%s error=%s", file.path, type(exc).__name__, exc_info=True)
-            report = FileReport(str(file.path), "failed", reason=f"{type(exc).__name__}: {exc}", hint="please report this file")
+            reason = _printable(f"{type(exc).__name__}: {exc}")
+            report = FileReport(_printable(file.path), "failed", reason=reason, hint="please report this file")
         yield replace(report, seconds=time.monotonic() - started)
 
 
@@ -174,13 +176,13 @@ def _ingest_one(path: Path, sink: Sink, known: dict[str, str], cut: _Cutter, tag
     identity = source_id(sink.name, path)
     digest = cut.digest(sha256, tags)
     if known.get(identity) == digest:
-        return FileReport(str(path), "unchanged")
+        return FileReport(_printable(path), "unchanged")
     parsed = parse_file(path, data)
     language = document_language([block.text for block in parsed.blocks if block.kind != "code"])
     source = _source(path, identity, sha256, len(data), parsed, language, tags)
     count = sink.replace(source, digest, cut.chunks(parsed, source))
     outcome: Outcome = "replaced" if identity in known else "added"
-    return FileReport(str(path), outcome, count, parsed.page_count, warnings=parsed.warnings)
+    return FileReport(_printable(path), outcome, count, parsed.page_count, warnings=parsed.warnings)
 
 
 def _source(path: Path, identity: str, sha256: str, size: int, parsed: Parsed, language: str, tags: tuple[str, ...]) -> Source:
@@ -188,7 +190,7 @@ def _source(path: Path, identity: str, sha256: str, size: int, parsed: Parsed, l
         id=identity,
         uri=path.resolve().as_uri(),
         kind=parsed.kind,
-        title=parsed.title or path.stem,
+        title=parsed.title or _printable(path.stem),
         sha256=sha256,
         language=language,
         mime=parsed.mime,
@@ -197,6 +199,11 @@ def _source(path: Path, identity: str, sha256: str, size: int, parsed: Parsed, l
         tags=tags,
         metadata=parsed.metadata,
     )
+
+
+def _printable(text: Path | str) -> str:
+    """The text with the bytes of file names that are no UTF-8 replaced, so that it can be stored and printed anywhere."""
+    return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Cutter:
@@ -215,7 +222,10 @@ class _Cutter:
             InputError: it is too large or cannot be read.
         """
         try:
-            if path.stat().st_size > self._settings.max_file_mb << 20:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for its writer
+                raise InputError("not a regular file", hint="name a file or a folder")
+            if status.st_size > self._settings.max_file_mb << 20:
                 raise InputError(
                     f"larger than {self._settings.max_file_mb} MB", hint="raise PHIDEX_INGEST__MAX_FILE_MB to take it"
                 )

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlparse
+
+from phidex.errors import InputError
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points; origin top left, y grows downwards."""
@@ -105,6 +108,17 @@ class Source:
     def name(self) -> str:
         """The file name at the end of the uri."""
         return unquote(self.uri.rstrip("/").rsplit("/", 1)[-1])
+
+    def local_path(self) -> Path:
+        """The file that the uri names; it may be gone by now.
+
+        Raises:
+            InputError: the source is no file of this machine.
+        """
+        parsed = urlparse(self.uri)
+        if parsed.scheme != "file":
+            raise InputError(f"{self.name} is not a file on this machine", hint="only its stored passages can be shown")
+        return Path(unquote(parsed.path))
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values, with `name` added."""

@@ -108,7 +108,7 @@ class Collection:
         for record in self._scroll(self.name + _CATALOGUE, moving, ("phase", "moving", "stamp")):
             match record.payload["phase"]:
                 case "meta":
-                    stamp = record.payload["stamp"]
+                    stamp = record.payload.get("stamp", "")
                 case "staging":
                     unborn.append(record.payload["moving"])
                 case "retiring":

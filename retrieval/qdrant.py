@@ -48,7 +48,7 @@ def translated(operation: str, collection: str = "") -> Generator[None, None, No
     except ResponseHandlingException as exc:
         if isinstance(exc.source, ValidationError):
             raise _garbled(operation) from exc
-        message = f"{operation}: the Qdrant server cannot be reached: {exc.source or type(exc.source).__name__}"
+        message = f"the Qdrant server cannot be reached ({operation}): {exc.source or type(exc.source).__name__}"
         raise ServiceError(message, hint=_URL_HINT, retryable=True) from exc
     except grpc.RpcError as exc:
         code: Any = exc.code() if isinstance(exc, grpc.Call) else None

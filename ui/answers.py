@@ -8,7 +8,7 @@ from phidex.generation.answer import Answer, Citation, Route
 from phidex.generation.extract import NOTICE
 from phidex.ui.desk import Visit, show_problem
 from phidex.ui.look import ledger_bar
-from phidex.ui.prose import plain, quoted, written
+from phidex.ui.prose import plain, quoted, sentence, written
 from phidex.ui.turn import Turn
 
 _WHO = {"extractive": "Quotations", "mini": "Phi-3.5-mini", "moe": "Phi-3.5-MoE"}
@@ -29,8 +29,8 @@ def show_turn(turn: Turn, visit: Visit, *, is_newest: bool) -> None:
         return
     st.markdown(answer_markdown(turn.answer))
     _show_citations(turn, turn.answer, visit, is_newest=is_newest)
-    for warning in turn.answer.warnings:
-        st.warning(plain(warning), icon=":material/info:")
+    if turn.answer.warnings:
+        st.warning("  \n".join(plain(sentence(warning)) for warning in turn.answer.warnings), icon=":material/info:")
     with st.expander("How this answer came about", expanded=is_newest, type="compact"):
         _show_account(turn.answer)
 

@@ -15,7 +15,7 @@ from phidex.sdk import Phidex
 from phidex.settings import Settings, load_settings
 from phidex.ui.jobs import Jobs
 from phidex.ui.picture import PageView, Painter
-from phidex.ui.prose import plain
+from phidex.ui.prose import plain, sentence
 from phidex.ui.turn import Turn
 
 
@@ -124,10 +124,5 @@ def draw(_painter: Painter, view: PageView) -> bytes:
 
 def show_problem(problem: PhidexError) -> None:
     """The message with its cure."""
-    hint = f"\n\n{plain(_sentence(problem.hint))}" if problem.hint else ""
-    st.error(f"**{plain(_sentence(problem.message))}**{hint}", icon=":material/error:")
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    hint = f"\n\n{plain(sentence(problem.hint))}" if problem.hint else ""
+    st.error(f"**{plain(sentence(problem.message))}**{hint}", icon=":material/error:")

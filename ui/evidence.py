@@ -12,7 +12,7 @@ from phidex.ingest.records import LineLocator, PageLocator
 from phidex.ui.desk import Desk, Shown, draw, show_problem
 from phidex.ui.look import line_block, quote_block
 from phidex.ui.picture import PageView
-from phidex.ui.place import file_of, read_lines
+from phidex.ui.place import read_lines
 
 
 @st.fragment
@@ -56,7 +56,7 @@ def _show_page(desk: Desk, shown: Shown, citation: Citation, locator: PageLocato
     crop = _toolbar(shown, locator, count)
     is_cited = shown.page_number == locator.page_number
     view = PageView(
-        path=file_of(citation.source),
+        path=citation.source.local_path(),
         page_number=shown.page_number,
         boxes=locator.boxes if is_cited else (),
         quote=citation.quote if is_cited else "",

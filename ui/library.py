@@ -18,7 +18,7 @@ _SUFFIXES = "PDF, HTML, Markdown, text"
 
 def library(desk: Desk, visit: Visit) -> tuple[str, list[SourceEntry]]:
     """Draws the sidebar; returns the chosen collection and its sources (none where it is not there yet)."""
-    names = sorted(desk.phidex.status()["collections"])
+    names = desk.phidex.collections()
     collection = _choose(names)
     entries = desk.phidex.sources(collection) if collection in names else []
     if entries:

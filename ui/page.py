@@ -5,6 +5,8 @@ Nothing of it is reachable from other machines, and it loads nothing from elsewh
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
 from phidex.errors import PhidexError
@@ -14,6 +16,8 @@ from phidex.ui.desk import Desk, Visit, open_desk, show_problem, visit
 from phidex.ui.evidence import show_evidence
 from phidex.ui.library import library
 from phidex.ui.look import CSS, LOGO, welcome
+
+log = logging.getLogger(__name__)
 
 
 def show() -> None:
@@ -34,6 +38,9 @@ def show() -> None:
             _show_empty(collection)
     except PhidexError as exc:
         show_problem(exc)
+    except Exception as exc:
+        log.exception("page failed")
+        show_problem(PhidexError(f"this did not work: {type(exc).__name__}", hint="the log of the app says more"))
 
 
 def _show_empty(collection: str) -> None:
@@ -56,6 +63,7 @@ def _show_start(desk: Desk, here: Visit, collection: str, entries: list[SourceEn
 
 
 def _show_talk(desk: Desk, here: Visit, collection: str) -> None:
+    st.empty()  # takes the place of the start's columns, whose box would show beside the answer while it comes
     left, right = st.columns([10, 11], gap="large")
     with right:
         place = st.empty()

@@ -1,11 +1,9 @@
-"""Where a source's file lies, and the cited lines of a text file with those around them. No Streamlit in here."""
+"""The cited lines of a text file with those around them. No Streamlit in here."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from phidex.errors import InputError, NotFoundError
 from phidex.ingest.records import LineLocator, Source
@@ -24,25 +22,13 @@ class NumberedLine:
     is_cited: bool
 
 
-def file_of(source: Source) -> Path:
-    """The file behind a source.
-
-    Raises:
-        InputError: it is no file of this machine.
-    """
-    parsed = urlparse(source.uri)
-    if parsed.scheme != "file":
-        raise InputError(f"{source.name} is not a file on this machine", hint="the quote is what can be shown of it")
-    return Path(unquote(parsed.path))
-
-
 def read_lines(source: Source, locator: LineLocator) -> list[NumberedLine]:
     """The cited lines, at most 200, and some around them.
 
     Raises:
         InputError: the file is gone, has changed since it was ingested, or cannot be read.
     """
-    path = file_of(source)
+    path = source.local_path()
     try:
         data = path.read_bytes()
     except FileNotFoundError as exc:

@@ -21,13 +21,25 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop.
+
+    >>> sentence("it has 2 pages")
+    'It has 2 pages.'
+    """
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def quoted(text: str) -> str:
     """An answer of quotations as markdown: nothing in it is formatted but its markers."""
     return "\n\n".join(_marked(plain(part)) for part in text.split("\n\n"))
 
 
 def written(text: str) -> str:
-    r"""A model's answer as markdown: formatting stays; images, links, HTML, formulas and Streamlit's directives do not work.
+    r"""A model's answer as markdown: formatting stays; images, HTML, formulas and Streamlit's directives show as text.
+
+    A bare address can still be clicked; nothing is fetched before that.
 
     >>> written("**12** pages ![x](http://evil.example/p.png), `$HOME`")
     '**12** pages !\\[x\\](http\\://evil.example/p.png), `$HOME`'

@@ -6,14 +6,12 @@ import argparse
 import importlib
 import json
 import logging
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phidex.errors import PhidexError
 from phidex.eval.bench.options import Options, default_manuals, default_xquad, machine_facts
 from phidex.eval.bench.peers import peer_versions
 from phidex.eval.bench.table import Outcome, markdown, render
@@ -60,9 +58,9 @@ def run_one(name: str, options: Options) -> tuple[Outcome | None, str]:
     try:
         module: Any = importlib.import_module(f"phidex.eval.bench.{name}")
         return module.run(options), ""
-    except (ImportError, PhidexError, RuntimeError, OSError, subprocess.SubprocessError) as exc:
+    except Exception as exc:  # whatever it is, it must not cost the results of the others
         logging.getLogger(__name__).warning("benchmark failed name=%s", name, exc_info=True)
-        return None, str(exc)
+        return None, f"{type(exc).__name__}: {exc}"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

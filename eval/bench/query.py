@@ -2,7 +2,7 @@
 
 Real text of the manuals, repeated with words changed; dense vectors are synthetic, in clusters (random ones tell nothing),
 and a stub embedder returns them, so that nothing has to be embedded. The engine's own search of the same two legs is measured
-in this process, on a copy of the files, in turns with ours.
+in this process, on the same files, behind it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import qdrant_edge as edge
 
 from phidex.eval.bench.options import ROOT, Options
 from phidex.eval.bench.reworded import QUESTIONS, load_questions
-from phidex.eval.bench.scratch import end_engine, scratch_folder
+from phidex.eval.bench.scratch import end_engine
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
 from phidex.ingest.chunk import chunk_document
 from phidex.ingest.language import detect_language
@@ -117,40 +117,39 @@ def build(paths: Sequence[Path], data: Path, count: int, options: Options) -> No
     end_engine(data)
 
 
-def measure(data: Path, questions: Sequence[str]) -> dict[str, list[float]]:
-    """Milliseconds of each question and step: the median of some rounds, all steps of a question one after another."""
+def measure(data: Path, questions: Sequence[str]) -> dict[str, list[list[float]]]:
+    """Milliseconds of each step, question and round: first through the engine's process, then the engine alone."""
     stub = StubEmbedder()
     stub.prepare(questions)
     legs = {text: [Leg(query_vector(text), CANDIDATES), Leg(stub.embed_query(text), CANDIDATES)] for text in questions}
     batches = {text: edge.QueryBatchRequest([_request(leg) for leg in of_text]) for text, of_text in legs.items()}
-    with scratch_folder() as scratch:
-        end_engine(data)  # a copy of its files, opened here: only one process may hold the shard
-        shutil.copytree(data / "collections" / "default" / "shard", scratch / "shard")
-        shard: Any = edge.EdgeShard.load(str(scratch / "shard"))
-        store = open_store(data, _store_settings())
-        collection = Collection.open(store, "default")
-        ids = {text: [hit.chunk.id for hit in search(collection, text, embedder=stub)] for text in questions}  # warms up, too
-        sources = sorted(entry.source.id for entry in collection.entries())[:5]
-        times = _rounds(
-            questions,
-            {
-                "whole": lambda text: search(collection, text, embedder=stub, candidates=CANDIDATES),
-                "engine's own search": lambda text: shard.query_batch(batches[text]),
-                "both legs through the socket": lambda text: store.query("default", legs[text]),
-                "  lexical vector": query_vector,
-                "  language": detect_language,
-                "  what is moving (asked twice)": lambda _: (collection.transitions(), collection.transitions()),
-                "  the hits' chunks": lambda text: collection.chunks(ids[text]),
-                "  the hits' sources": lambda _: collection.sources(sources),
-            },
-        )
-        shard.close()
-        store.close()
-        end_engine(data)
+    store = open_store(data, _store_settings())
+    collection = Collection.open(store, "default")
+    ids = {text: [hit.chunk.id for hit in search(collection, text, embedder=stub)] for text in questions}  # warms up, too
+    sources = sorted(entry.source.id for entry in collection.entries())[:5]
+    times = _rounds(
+        questions,
+        {
+            "whole": lambda text: search(collection, text, embedder=stub, candidates=CANDIDATES),
+            "both legs through the socket": lambda text: store.query("default", legs[text]),
+            "  lexical vector": query_vector,
+            "  language": detect_language,
+            "  what is moving (asked twice)": lambda _: (collection.transitions(), collection.transitions()),
+            "  the hits' chunks": lambda text: collection.chunks(ids[text]),
+            "  the hits' sources": lambda _: collection.sources(sources),
+        },
+    )
+    store.close()
+    end_engine(data)  # only one process may hold the shard
+    shard: Any = edge.EdgeShard.load(str(data / "collections" / "default" / "shard"))
+    for text in questions:
+        shard.query_batch(batches[text])
+    times |= _rounds(questions, {"engine's own search": lambda text: shard.query_batch(batches[text])})
+    shard.close()
     return times
 
 
-def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]]) -> dict[str, list[float]]:
+def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]]) -> dict[str, list[list[float]]]:
     taken: dict[str, list[list[float]]] = {name: [[] for _ in questions] for name in steps}
     for _ in range(ROUNDS):
         for at, text in enumerate(questions):
@@ -158,7 +157,7 @@ def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]])
                 started = time.perf_counter()
                 step(text)
                 taken[name][at].append(1000 * (time.perf_counter() - started))
-    return {name: [statistics.median(values) for values in rows] for name, rows in taken.items()}
+    return taken
 
 
 def _request(leg: Leg) -> edge.QueryRequest:
@@ -174,18 +173,25 @@ def _store_settings() -> StoreSettings:
     return StoreSettings(timeout_s=600)  # pyright: ignore[reportCallIssue]  # the rest: defaults
 
 
-def report(times: dict[str, list[float]], points: int) -> Outcome:
-    """Median and 95th percentile of each step, and what we add."""
-    order = ["whole", "engine's own search", "both legs through the socket", *(name for name in times if name[0] == " ")]
-    rows: list[list[Cell]] = [[name, statistics.median(times[name]), _percentile(times[name], 95)] for name in order]
-    added = [whole - engine for whole, engine in zip(times["whole"], times["engine's own search"], strict=True)]
-    rows.append(["what we add: whole less engine", statistics.median(added), _percentile(added, 95)])
+def report(times: dict[str, list[list[float]]], points: int) -> Outcome:
+    """The median over questions, each at its best of some rounds (other work on the machine only ever adds), and over all."""
+    best = {name: [min(values) for values in rows] for name, rows in times.items()}
+    every = {name: [value for values in rows for value in values] for name, rows in times.items()}
+    steps = ["whole", "engine's own search", "both legs through the socket", *(name for name in times if name[0] == " ")]
+    rows: list[list[Cell]] = [
+        [name, statistics.median(best[name]), statistics.median(every[name]), _percentile(every[name], 95)] for name in steps
+    ]
+    added = {
+        other: statistics.median([whole - part for whole, part in zip(best["whole"], best[other], strict=True)])
+        for other in ("engine's own search", "both legs through the socket")
+    }
+    rows += [[f"whole less {other}", value, "", ""] for other, value in added.items()]
     return Outcome(
         "query",
-        f"hybrid query over {points:,} chunks ({len(added)} questions, {CANDIDATES} candidates a leg, 10 hits)",
-        [Table("Milliseconds", ("step", "median", "95 %"), rows)],
-        [Check("what we add, median", statistics.median(added), "<", 3, " ms")],
-        ["embedding the question is not in these figures; the engine's own search is `query_batch` in this process, in turns"],
+        f"hybrid query over {points:,} chunks ({len(best['whole'])} questions, {CANDIDATES} candidates a leg, 10 hits)",
+        [Table("Milliseconds", ("step", f"median, best of {ROUNDS}", "median", "95 %"), rows)],
+        [Check("what we add to the engine's own search, median", added["engine's own search"], "<", 3, " ms")],
+        ["embedding the question is in none of these figures; the engine's own search: `query_batch` on the same files, alone"],
     )
 
 

@@ -99,7 +99,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     | theirs |    12 |
     """
     cells = [[show(cell) for cell in row] for row in rows]
-    numeric = [bool(rows) and all(not isinstance(row[at], str) for row in rows) for at in range(len(columns))]
+    numeric = [bool(rows) and all(row[at] == "" or not isinstance(row[at], str) for row in rows) for at in range(len(columns))]
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
 
     def line(row: Sequence[str], *, right: bool) -> str:

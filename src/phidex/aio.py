@@ -102,6 +102,10 @@ class AsyncPhidex:
         """See `Phidex.drop`."""
         await asyncio.to_thread(self._sync.drop, collection)
 
+    async def collections(self) -> list[str]:
+        """See `Phidex.collections`."""
+        return await asyncio.to_thread(self._sync.collections)
+
     async def status(self) -> dict[str, Any]:
         """See `Phidex.status`."""
         return await asyncio.to_thread(self._sync.status)

@@ -51,12 +51,10 @@ def main() -> None:
         _fail(exc, 3)
     except PhidexError as exc:
         _fail(exc, 2)
-    except KeyboardInterrupt:
-        print("interrupted; what was written stays, and the same command goes on from there", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:  # the reader of our output went away (| head)
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # the reader of our output went away (| head)
+            raise SystemExit(0) from None
+        raise
 
 
 @app.command()
@@ -75,7 +73,7 @@ def ingest(
     from phidex.show import IngestProgress, show_report
 
     with _open(data) as phidex:
-        with IngestProgress(quiet=as_json) as progress:
+        with _resumable(), IngestProgress(quiet=as_json) as progress:
             report = phidex.ingest(
                 *paths,
                 collection=collection,
@@ -99,7 +97,7 @@ def complete(collection: CollectionOption = "default", data: DataOption = None, 
     """Write the dense vectors that are still missing (what `ingest --background` leaves to do)."""
     from phidex.show import IngestProgress
 
-    with _open(data) as phidex, IngestProgress(quiet=as_json) as progress:
+    with _open(data) as phidex, _resumable(), IngestProgress(quiet=as_json) as progress:
         done = phidex.complete(collection, on_embed=progress.embedded)
     if as_json:
         _print_json({"embedded": done})
@@ -234,12 +232,16 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def ui(
-    data: DataOption = None, port: Annotated[int, typer.Option("--port", help="Port on this machine.", min=1, max=65535)] = 8501
+    data: DataOption = None,
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=1, max=65535)] = 8501,
+    address: Annotated[
+        str, typer.Option("--address", help="Address to listen on; there is no login, so open it only to people you trust.")
+    ] = "127.0.0.1",
 ) -> None:
     """Open the web app on this machine."""
     from phidex.ui.launch import launch
 
-    raise SystemExit(launch(_settings(data).data, port))
+    raise SystemExit(launch(_settings(data).data, port, address))
 
 
 @app.callback(invoke_without_command=True)
@@ -259,6 +261,15 @@ def _open(data: Path | None) -> Generator[Phidex]:
 
     with Phidex(settings=_settings(data)) as phidex:
         yield phidex
+
+
+@contextlib.contextmanager
+def _resumable() -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("interrupted; what was written stays, and the same command goes on from there", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def _settings(data: Path | None) -> Settings:
@@ -291,6 +302,7 @@ def _filters(
 
 def _complete_in_background(settings: Settings, collection: str) -> None:
     """Start `phidex complete` in a process of its own that outlives this one; its output goes to a log in the data folder."""
+    settings.data.mkdir(parents=True, exist_ok=True)  # with a Qdrant server it may not exist
     log = settings.data / "complete.log"
     with log.open("ab") as output:
         subprocess.Popen(

@@ -240,6 +240,12 @@ class Phidex:
         self._open(collection).drop()
         self._choices.pop(collection, None)
 
+    def collections(self) -> list[str]:
+        """Names of the collections, sorted."""
+        from phidex.retrieval.collection import Collection
+
+        return sorted(Collection.names(self._opened()))
+
     def status(self) -> dict[str, Any]:
         """Collections with their sources, chunks, languages and what is pending; the store; the models."""
         from phidex.retrieval.collection import Collection

@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from phidex.doctor import Finding
-from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent, Citation
 from phidex.generation.chat_wire import Delta
 from phidex.ingest.pipeline import FileReport, IngestReport
@@ -165,16 +164,9 @@ def save_pictures(answer: Answer, folder: Path) -> list[Path]:
 
 
 def _picture(citation: Citation, locator: PageLocator, render: Any) -> bytes:
-    return render(_path_of(citation.source), locator.page_number, locator.boxes, citation.quote, sha256=citation.source.sha256)
-
-
-def _path_of(source: Source) -> Path:
-    from urllib.parse import unquote, urlparse
-
-    parsed = urlparse(source.uri)
-    if parsed.scheme != "file":
-        raise InputError(f"{source.name} is not a file on this machine", hint="pictures need the document itself")
-    return Path(unquote(parsed.path))
+    return render(
+        citation.source.local_path(), locator.page_number, locator.boxes, citation.quote, sha256=citation.source.sha256
+    )
 
 
 def show_sources(entries: Sequence[SourceEntry]) -> None:

@@ -202,7 +202,7 @@ def test_ingest_measures_both_milestones_and_the_second_time(tmp_path: Path) -> 
 def test_one_benchmark_that_cannot_run_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     assert main(["xquad", "--data", str(tmp_path / "none"), "--no-peers", "--json", str(out)]) == 1
-    assert "NOT RUN: no xquad" in capsys.readouterr().out
+    assert "NOT RUN: RuntimeError: no xquad" in capsys.readouterr().out
     assert json.loads(out.read_text())["benchmarks"][0]["error"]
 
 
