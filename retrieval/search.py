@@ -116,8 +116,10 @@ def search(
         candidates: how many hits each leg contributes before fusion.
 
     Raises:
-        InputError: the query is empty or too long.
+        InputError: the query is empty or too long, or `limit` is less than 1.
     """
+    if limit < 1:
+        raise InputError(f"a limit of {limit} hits", hint="ask for one at least")
     legs = _legs(query, collection, embedder)
     must = (filters or Filters()).conditions()
 

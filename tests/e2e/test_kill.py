@@ -10,25 +10,131 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pytest
-from tests.builders import Author, CommandLine, Document, found_ids, phidex_cli, stored, undisturbed
+from tests.builders import Author, CommandLine, Document, Stepping, found_ids, phidex_cli, store, stored, take_in, undisturbed
 from tests.e2e import watcher
 from tests.retrieval.engines import pid_of
 
 from phidex.errors import NotFoundError
+from phidex.retrieval.collection import Collection
+from phidex.retrieval.embed import EmbedderIdentity
+from phidex.retrieval.search import Filters, search
+from phidex.retrieval.store import Store, Where
 from phidex.sdk import Phidex
 
-__all__ = ["phidex_cli"]  # a fixture
+__all__ = ["phidex_cli", "store"]  # fixtures
 
 _SEED = 20240607
 _FIRST_KILLS = 5  # of the first ingest
 _EDIT_KILLS = 12  # of ingests that replace
 _DENSE_KILLS = 3
 _DENSE_FILES = 12
+
+
+_WRITES = {"create", "drop", "upsert", "update_dense", "set_payload", "delete"}
+
+
+class Kill(BaseException):
+    """The end of a process, as far as its store can tell."""
+
+
+def killed_before(store: Store, write: int, work: Callable[[Store], object]) -> bool:
+    """Do the work up to that write, counted from 1; False when it has fewer."""
+    left = write
+
+    def before(name: str) -> None:
+        nonlocal left
+        left -= name in _WRITES
+        if not left:
+            raise Kill
+
+    try:
+        work(cast(Store, Stepping(store, before)))
+    except Kill:
+        return True
+    return False
+
+
+def seen_ids(store: Store, name: str, document: Document) -> frozenset[str] | None:
+    """The document's chunks by a search; None where there is no collection."""
+    try:
+        collection = Collection.open(store, name)
+    except NotFoundError:
+        return None
+    return frozenset(hit.chunk.id for hit in search(collection, document.word, embedder=None, limit=100))
+
+
+@pytest.mark.parametrize(("old", "new", "then"), ["-AA", "-AB", "ABB", "ABA", "ABC", "BAA", "AAA", "A-A", "A--"])
+def test_a_kill_before_each_write(store: Store, tmp_path: Path, old: str, new: str, then: str) -> None:
+    """Of going from `old` to `new`, when the next run wants `then`; "-" is a source that is not there."""
+    author = Author(1)
+    first = author.document("plan.md", 3)
+    documents = {"A": first, "B": author.edited(first), "C": author.edited(author.edited(first))}
+
+    def go(store: Store, name: str, wanted: str) -> None:
+        collection = Collection.create(store, name, lambda: None)
+        collection.recover()
+        if wanted != "-":
+            # New tags with each version, so that passages which stay are touched too.
+            take_in(collection, documents[wanted].write(tmp_path), tags=[wanted])
+        else:
+            for entry in collection.entries():
+                collection.remove(entry.source.id)
+
+    for write in count(1):
+        name = f"c{write}"
+        ids = {"-": frozenset[str]()}
+        for version, document in documents.items():
+            ids[version] = undisturbed(document.write(tmp_path), collection=name)["plan.md"]
+        go(store, name, old)
+        was_killed = killed_before(store, write, lambda stepping: go(stepping, name, new))  # noqa: B023  called at once
+        assert seen_ids(store, name, first) in ({ids[old], ids[new]} if was_killed else {ids[new]})
+        go(store, name, then)
+        assert seen_ids(store, name, first) == ids[then]
+        collection = Collection.open(store, name)
+        assert not collection.transitions().hidden()
+        assert store.count(name, Where()) == len(ids[then])  # nothing is left lying about
+        tagged = search(collection, first.word, embedder=None, filters=Filters(tags=(then,)))
+        assert len(tagged) == len(ids[then])
+        collection.drop()
+        if not was_killed:
+            assert write > 3
+            return
+
+
+def test_a_kill_before_each_write_of_making_and_dropping(store: Store, tmp_path: Path) -> None:
+    document = Author(2).document("plan.md", 2)
+    path = document.write(tmp_path)
+    identity = EmbedderIdentity("other", 8, "other/1")
+
+    def make(store: Store) -> object:
+        return Collection.create(store, "c", lambda: identity)
+
+    def drop(store: Store) -> object:
+        return Collection.open(store, "c").drop()
+
+    for work in (make, drop):
+        for write in count(1):
+            if work is drop:
+                take_in(Collection.create(store, "c", lambda: None), path)
+            was_killed = killed_before(store, write, work)
+            if was_killed:
+                assert seen_ids(store, "c", document) in (None, undisturbed(path, collection="c")["plan.md"])
+            collection = Collection.create(store, "c", lambda: None)  # with vectors of another kind
+            assert Collection.names(store) == ["c"]
+            take_in(collection, path)
+            assert seen_ids(store, "c", document) == undisturbed(path, collection="c")["plan.md"]
+            assert store.count("c", Where()) == 2
+            collection.drop()
+            assert store.names() == []
+            if not was_killed:
+                break
 
 
 @dataclass(frozen=True, slots=True)

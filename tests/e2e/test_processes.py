@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.builders import Author, CommandLine, found_ids, phidex_cli, stored, undisturbed
+from tests.retrieval.engines import end_engine
 
 __all__ = ["phidex_cli"]  # a fixture
 
@@ -91,7 +92,8 @@ def test_the_same_folder_by_several_at_once(phidex_cli: CommandLine) -> None:
     for number in range(25):
         author.document(f"d{number:02}.pdf", 4).write(folder)
     with ThreadPoolExecutor() as pool:
-        reports = list(pool.map(lambda _: phidex_cli.json("ingest", folder), range(3)))
+        running = [pool.submit(phidex_cli.json, "ingest", folder) for _ in range(3)]
+        reports = [one.result() for one in running]
     assert all(report["counts"]["failed"] == 0 for report in reports)
     with phidex_cli.sdk() as phidex:
         assert stored(phidex) == undisturbed(folder)
@@ -123,6 +125,4 @@ def test_folders_are_apart(phidex_cli: CommandLine, tmp_path: Path) -> None:
     phidex_cli("ingest", "plan.md")
     assert phidex_cli.json("status")["collections"]["default"]["sources"] == 1
     assert other.json("status", "--data", "other")["collections"] == {}
-    from tests.retrieval.engines import end_engine
-
     end_engine(other.data)

@@ -8,23 +8,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pymupdf as _pymupdf
 import pytest
-from tests.builders import Author, Document, found_ids, pdf_bytes, phidex, settings_for, stored, undisturbed
+from tests.builders import (
+    Author,
+    Document,
+    Stepping,
+    found_ids,
+    pdf_bytes,
+    phidex,
+    settings_for,
+    store,
+    stored,
+    take_in,
+    undisturbed,
+)
 from tests.retrieval.engines import end_engine
 
 from phidex.errors import NotFoundError
 from phidex.retrieval import choose
 from phidex.retrieval.choose import Choice
+from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.search import Filters
-from phidex.retrieval.store import Floats
+from phidex.retrieval.search import Filters, search
+from phidex.retrieval.store import Floats, Store
 from phidex.sdk import Phidex
 
-__all__ = ["phidex"]  # a fixture
+__all__ = ["phidex", "store"]  # fixtures
 
 pymupdf: Any = _pymupdf  # its own types are incomplete
 
@@ -122,6 +135,39 @@ def test_a_reader_sees_the_old_version_or_the_new_one(phidex: Phidex, tmp_path: 
             assert stored(phidex)[old.name] == versions[(number + 1) % 2]
     assert reader.seen <= set(versions)
     assert reader.looks > 30
+
+
+@pytest.mark.parametrize(("old", "new"), ["AB", "BA", "-A", "A-"])
+def test_a_change_between_any_two_steps_of_a_search(store: Store, tmp_path: Path, old: str, new: str) -> None:
+    """The whole change, or its first half, happens before the search's n-th request; "-" is a source that is not there."""
+    author = Author(15)
+    first = author.document("plan.md", 4)
+    documents = {"A": first, "B": author.edited(first)}
+    ids = {key: undisturbed(document.write(tmp_path))["plan.md"] for key, document in documents.items()}
+    ids["-"] = frozenset()
+
+    def go(collection: Collection, wanted: str) -> None:
+        if wanted in documents:
+            take_in(collection, documents[wanted].write(tmp_path))
+        else:
+            for entry in collection.entries():
+                collection.remove(entry.source.id)
+
+    writer = Collection.create(store, "default", lambda: None)
+    for request in range(1, 8):
+        go(writer, old)
+        left = request
+
+        def before(_: str) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                go(writer, new)
+
+        reader = Collection(cast(Store, Stepping(store, before)), "default", writer.meta)
+        found = frozenset(hit.chunk.id for hit in search(reader, first.word, embedder=None))
+        assert found in (ids[old], ids[new]), f"a mixture when the source changes before request {request}"
+        assert frozenset(hit.chunk.id for hit in search(writer, first.word, embedder=None)) == ids[new if left <= 0 else old]
 
 
 def test_a_reader_sees_all_of_a_large_document_or_nothing(phidex: Phidex, tmp_path: Path) -> None:
