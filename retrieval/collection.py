@@ -48,6 +48,8 @@ class Collection:
         self.name = name
         self.meta = meta
         self._deleted = 0
+        self._seen: Transitions | None = None  # at the last look
+        self._sources: tuple[Transitions, dict[str, Source]] = (Transitions(), {})  # read since then
 
     @staticmethod
     def create(store: Store, name: str, embedder: Callable[[], EmbedderIdentity | None]) -> Collection:
@@ -117,16 +119,21 @@ class Collection:
                     removed.append(record.id)
         return Transitions(stamp, tuple(unborn), tuple(dead), tuple(removed))
 
-    def steadily(self, read: Callable[[tuple[Condition, ...]], T]) -> T:
-        """What `read` returns while no source changes; it is given the conditions of points that must not be seen."""
-        moving = self.transitions()
+    def steadily(self, read: Callable[[Transitions], T]) -> T:
+        """What `read` returns while no source changes; it is given the versions that must not be seen.
+
+        Where nothing has changed since the last look, one look behind the reading is enough to know that.
+        """
+        moving = self._seen or self.transitions()
         for _ in range(_LOOKS):
-            found = read(moving.hidden())
+            found = read(moving)
             before, moving = moving, self.transitions()
             if moving == before:
+                self._seen = moving
                 return found
+            self._seen = None
         log.warning("no quiet moment collection=%s looks=%d", self.name, _LOOKS)
-        return read(moving.hidden())
+        return read(moving)
 
     def known(self) -> dict[str, str]:
         """Digest of the committed content of each source, by source id."""
@@ -147,6 +154,15 @@ class Collection:
         """The sources that exist among `ids`."""
         return {record.id: source_of(record.payload) for record in self.store.retrieve(self.name + _CATALOGUE, ids)}
 
+    def sources_during(self, moving: Transitions, ids: Sequence[str]) -> dict[str, Source]:
+        """The same inside `steadily`, where what was read is good until something changes."""
+        known = self._sources[1] if self._sources[0] == moving else {}
+        missing = [identity for identity in ids if identity not in known]
+        if missing:
+            known = {**known, **self.sources(missing)}
+            self._sources = (moving, known)
+        return {identity: known[identity] for identity in ids if identity in known}
+
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         """The chunks that exist among `ids`, in that order."""
         return [chunk_of(record.id, record.payload) for record in self.store.retrieve(self.name, ids)]
@@ -156,16 +172,16 @@ class Collection:
         must: list[Condition] = [Match("source_id", (source_id,))]
         if orders is not None:
             must.append(Range("order", orders[0], orders[1]))
-        found = self.steadily(lambda hidden: list(self._scroll(self.name, Where(tuple(must), hidden), None)))
+        found = self.steadily(lambda moving: list(self._scroll(self.name, Where(tuple(must), moving.hidden()), None)))
         return sorted((chunk_of(record.id, record.payload) for record in found), key=lambda chunk: chunk.order)
 
     def count(self) -> int:
         """How many chunks are visible."""
-        return self.steadily(lambda hidden: self.store.count(self.name, Where(must_not=hidden)))
+        return self.steadily(lambda moving: self.store.count(self.name, Where(must_not=moving.hidden())))
 
     def languages(self) -> dict[str, int]:
         """Visible chunks in each language, most frequent first."""
-        return self.steadily(lambda hidden: self.store.facet(self.name, "language", Where(must_not=hidden)))
+        return self.steadily(lambda moving: self.store.facet(self.name, "language", Where(must_not=moving.hidden())))
 
     def pending(self) -> int:
         """Passages that wait for their dense vector."""

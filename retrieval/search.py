@@ -13,6 +13,7 @@ from typing import Any
 from phidex.errors import InputError
 from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk, Source
+from phidex.retrieval.catalogue import Transitions
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.fuse import fuse
@@ -123,11 +124,11 @@ def search(
     legs = _legs(query, collection, embedder)
     must = (filters or Filters()).conditions()
 
-    def look(hidden: tuple[Condition, ...]) -> list[Hit]:
-        where = Where(must=must, must_not=hidden)
+    def look(moving: Transitions) -> list[Hit]:
+        where = Where(must=must, must_not=moving.hidden())
         asked = [Leg(vector, max(candidates, limit), where) for vector in legs.values()]
         found = dict(zip(legs, collection.store.query(collection.name, asked), strict=True))
-        return _hits(collection, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
+        return _hits(collection, moving, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
 
     return collection.steadily(look)
 
@@ -154,11 +155,11 @@ def _known(query: str, embedder: Embedder) -> bool:
     return embedder.identity.knows(language) or score < 0.3
 
 
-def _hits(collection: Collection, ranked: Sequence[Scored], found: dict[str, list[Scored]]) -> list[Hit]:
+def _hits(collection: Collection, moving: Transitions, ranked: Sequence[Scored], found: dict[str, list[Scored]]) -> list[Hit]:
     places = {leg: {hit.id: LegRank(rank, hit.score) for rank, hit in enumerate(hits, 1)} for leg, hits in found.items()}
     records = {record.id: record for record in collection.store.retrieve(collection.name, [hit.id for hit in ranked])}
     chunks = [(chunk_of(hit.id, records[hit.id].payload), hit.score) for hit in ranked if hit.id in records]
-    sources = collection.sources(sorted({chunk.source_id for chunk, _ in chunks}))
+    sources = collection.sources_during(moving, sorted({chunk.source_id for chunk, _ in chunks}))
     return [
         Hit(
             chunk, sources[chunk.source_id], score, {leg: ranks[chunk.id] for leg, ranks in places.items() if chunk.id in ranks}

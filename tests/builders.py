@@ -18,11 +18,13 @@ from typing import Any
 
 import pymupdf as _pymupdf
 import pytest
+from qdrant_client import QdrantClient
 
 from phidex.ingest.pipeline import Sink, ingest_files
 from phidex.ingest.records import Chunk, Source
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.engines import open_store
+from phidex.retrieval.server import ServerStore
 from phidex.retrieval.store import Store
 from phidex.sdk import Phidex
 from phidex.settings import EmbedSettings, IngestSettings, Settings, StoreSettings
@@ -251,10 +253,13 @@ def phidex_cli(tmp_path: Path) -> Iterator[CommandLine]:
     end_engine(line.data)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """The embedded engine on a fresh data folder."""
-    opened = open_store(tmp_path / "data", settings_for(tmp_path / "data").store)
+@pytest.fixture(params=["edge", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The embedded engine on a fresh data folder, and the client of a Qdrant server with its in-process stand-in."""
+    if request.param == "server":
+        opened = ServerStore(client=QdrantClient(":memory:"))
+    else:
+        opened = open_store(tmp_path / "data", settings_for(tmp_path / "data").store)
     yield opened
     opened.close()
     end_engine(tmp_path / "data")

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from phidex.ingest.pipeline import FileReport, IngestReport
     from phidex.retrieval.choose import Choice
     from phidex.retrieval.collection import Collection, SourceEntry
+    from phidex.retrieval.embed import EmbedderIdentity
     from phidex.retrieval.search import Filters, Hit
     from phidex.retrieval.store import Store
 
 PathLike = str | Path
+
+_REOPEN_S = 1.0
 
 
 class Phidex:
@@ -52,7 +55,8 @@ class Phidex:
         self.settings = settings if data is None else settings.model_copy(update={"data": Path(data)})
         self._store: Store | None = None
         self._chat: OpenAIChat | None = None
-        self._choices: dict[str, Choice] = {}
+        self._choices: dict[tuple[str, EmbedderIdentity | None], Choice] = {}
+        self._collections: dict[str, tuple[Collection, float]] = {}
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -72,6 +76,7 @@ class Phidex:
             if self._chat is not None:
                 self._chat.close()
             self._store = self._chat = None
+            self._collections.clear()
 
     def ingest(
         self,
@@ -239,7 +244,7 @@ class Phidex:
     def drop(self, collection: str) -> None:
         """Remove a collection with all it holds; the documents themselves are not touched."""
         self._open(collection).drop()
-        self._choices.pop(collection, None)
+        self._collections.pop(collection, None)
 
     def collections(self) -> list[str]:
         """Names of the collections, sorted."""
@@ -297,18 +302,23 @@ class Phidex:
             return self._store
 
     def _open(self, name: str) -> Collection:
+        """The collection; what it was made with is read again after a second, since others may make it anew."""
         from phidex.retrieval.collection import Collection
 
-        return Collection.open(self._opened(), name)
+        known = self._collections.get(name)
+        if known is None or time.monotonic() - known[1] > _REOPEN_S:
+            known = self._collections[name] = (Collection.open(self._opened(), name), time.monotonic())
+        return known[0]
 
     def _create(self, name: str) -> Collection:
         from phidex.retrieval.choose import choose_embedder
         from phidex.retrieval.collection import Collection
 
-        def identity() -> Any:
-            self._choices[name] = choose_embedder(self.settings.embed, self.settings.cache)
-            embedder = self._choices[name].embedder
-            return embedder.identity if embedder else None
+        def identity() -> EmbedderIdentity | None:
+            choice = choose_embedder(self.settings.embed, self.settings.cache)
+            found = choice.embedder.identity if choice.embedder else None
+            self._choices[name, found] = choice
+            return found
 
         return Collection.create(self._opened(), name, identity)
 
@@ -316,15 +326,15 @@ class Phidex:
         """The collection's embedder; loaded once, with its model shared by later calls."""
         from phidex.retrieval.choose import Choice, open_embedder
 
+        identity = collection.meta.embedder
         with self._lock:
-            if collection.name not in self._choices:
-                identity = collection.meta.embedder
-                self._choices[collection.name] = (
+            if (collection.name, identity) not in self._choices:
+                self._choices[collection.name, identity] = (
                     open_embedder(identity, self.settings.embed, self.settings.cache)
                     if identity
                     else Choice(None, "the collection was made without dense vectors")
                 )
-            return self._choices[collection.name]
+            return self._choices[collection.name, identity]
 
     def _chat_client(self) -> OpenAIChat | None:
         if not self.settings.chat.url:
