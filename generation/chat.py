@@ -87,6 +87,10 @@ class ChatModel(Protocol):
         """Returns the exact number of tokens, None where the endpoint cannot count."""
         ...
 
+    def window_tokens(self, model: str) -> int | None:
+        """Returns the window a model is served with, None where the endpoint does not tell."""
+        ...
+
 
 class OpenAIChat:
     """An OpenAI-compatible endpoint. Safe to share between threads; `close` gives its connections back.
@@ -256,6 +260,10 @@ class OpenAIChat:
             self._endpoint = Endpoint(models, can_count)
             logger.info("chat.probed models=%d can_count=%s", len(models), can_count)
         return self._endpoint
+
+    def window_tokens(self, model: str) -> int | None:
+        """Returns the window a model is served with, None where the endpoint does not tell; asked once."""
+        return next((served.window_tokens for served in self.probe().models if served.name == model), None)
 
     def _models(self) -> tuple[ServedModel, ...]:
         reply = self._connection.ask("GET", f"{self._url}/models")

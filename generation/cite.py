@@ -14,6 +14,7 @@ from phidex.retrieval.pack import Context, PackedBlock
 
 _MARKER = re.compile(r"\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
 _QUOTED = re.compile(r"[\"“„«「]([^\"“”„«»「」]{8,400})[\"”“»」]")
+_ITEM_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")  # of a numbered list: no claim of the sentence
 _SUPPORTED = 0.5  # share of a claim's telling terms that one passage must have
 
 
@@ -47,7 +48,7 @@ def _claims(text: str) -> Iterator[tuple[str, list[int]]]:
         sentence = text[start:end]
         markers = [int(number) for group in _MARKER.findall(sentence) for number in re.findall(r"\d+", group)]
         if markers:
-            yield " ".join(_MARKER.sub("", sentence).split()), list(dict.fromkeys(markers))
+            yield _ITEM_NUMBER.sub("", " ".join(_MARKER.sub("", sentence).split())), list(dict.fromkeys(markers))
 
 
 def _check(claim: str, marker: int, block: PackedBlock, stored: Mapping[str, Chunk], rarity: Rarity) -> Citation:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from phidex.errors import BudgetError
 from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat import ChatModel, Delta, Done, Message
@@ -21,7 +22,7 @@ from phidex.generation.prompt import ABSENT, answer_messages
 from phidex.generation.route import choose_route
 from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk
-from phidex.retrieval.count import CountTokens, load_counter
+from phidex.retrieval.count import CountTokens, estimate_tokens, load_counter
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.pack import Context, pack_context
 from phidex.retrieval.search import Hit
@@ -84,7 +85,7 @@ class Responder:
         count, counted_by = self._counter(route)
         messages = answer_messages(question, ())
         prompt_tokens = self._count_messages(messages, route, count)
-        budget = self.pack.budget_tokens
+        limit = budget = self._budget(route)
         while True:
             context = pack_context(
                 hits,
@@ -97,10 +98,23 @@ class Responder:
             if route.role == "extractive":
                 return context
             whole = self._count_messages(answer_messages(question, context.blocks), route, count)
-            excess = whole + self.pack.reserve_tokens - self.pack.budget_tokens
+            excess = whole + self.pack.reserve_tokens - limit
             if excess <= 0 or not context.blocks:
-                return replace(context, ledger=replace(context.ledger, budget_tokens=self.pack.budget_tokens))
+                tokens = max(0, whole - prompt_tokens)  # of the whole, seams and fences included
+                return replace(context, ledger=replace(context.ledger, budget_tokens=limit, context_tokens=tokens))
             budget -= max(excess, context.ledger.free_tokens + 1)  # so that at least one block falls out: this ends
+
+    def _budget(self, route: Route) -> int:
+        """The setting, or the served model's window where that is smaller.
+
+        Raises:
+            BudgetError: the window has no room for the answer's reserve.
+        """
+        window = self.chat.window_tokens(route.model) if self.chat is not None and route.model else None
+        if window is not None and window <= self.pack.reserve_tokens:
+            hint = "lower PHIDEX_PACK__RESERVE_TOKENS, or serve the model with a larger window"
+            raise BudgetError(f"{route.model} is served with a window of {window} tokens only", hint=hint)
+        return min(self.pack.budget_tokens, window or self.pack.budget_tokens)
 
     def _counter(self, route: Route) -> tuple[CountTokens, str]:
         """The served model's own count where the server gives it, a tokenizer file, or the safe estimate."""
@@ -109,7 +123,8 @@ class Responder:
 
             @lru_cache(maxsize=4096)
             def exact(text: str) -> int:
-                return chat.count_tokens(break_control_tokens(text), model=route.model) or 0
+                counted = chat.count_tokens(break_control_tokens(text), model=route.model)
+                return estimate_tokens(text) if counted is None else counted
 
             return exact, "server"
         return load_counter(self.pack.tokenizer), "tokenizer" if self.pack.tokenizer else "estimate"
@@ -130,27 +145,50 @@ class Responder:
         self, question: str, context: Context, route: Route, cancelled: threading.Event | None
     ) -> Generator[AnswerEvent, None, Answer]:
         assert self.chat is not None
-        pieces: list[str] = []
+        spoken = _Spoken()
         done: Done | None = None
-        room = self.pack.budget_tokens - context.ledger.prompt_tokens - context.ledger.context_tokens
+        room = context.ledger.budget_tokens - context.ledger.prompt_tokens - context.ledger.context_tokens
         limit = max(16, min(self.settings.max_answer_tokens, room))
         messages = answer_messages(question, context.blocks)
         with closing(self.chat.stream(messages, model=route.model, max_tokens=limit, cancelled=cancelled)) as stream:
             for event in stream:
                 if isinstance(event, Done):
                     done = event
-                else:
-                    pieces.append(event.text)
-                    yield event
-        text = "".join(pieces).strip()
+                elif text := spoken.say(event.text):
+                    yield Delta(text)
+        text = spoken.text.strip()
         warnings = _stream_warnings(done, context)
-        if text.startswith(ABSENT) or not text:
+        if text.startswith(ABSENT) or (not text and done is not None and done.finish_reason == "stop"):
+            yield Delta(absent_text(()))
             return Answer(question, absent_text(()), False, (), route, context.ledger, _usage(done), warnings)
+        if held := spoken.rest():
+            yield Delta(held)
+        if not text:
+            return Answer(question, "", False, (), route, context.ledger, _usage(done), (*warnings, "the answer is empty"))
         stored = {chunk.id: chunk for chunk in self.stored([c.id for block in context.blocks for c in block.chunks])}
         citations, doubts = cite(text, context, stored)
         if not citations:
             doubts = (*doubts, "the answer cites nothing: check it against the sources")
         return Answer(question, text, True, citations, route, context.ledger, _usage(done), (*warnings, *doubts))
+
+
+class _Spoken:
+    """A model's text as it comes, held back while it may still be the word for absence."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._said = 0
+
+    def say(self, piece: str) -> str:
+        """What can be shown once `piece` has come; empty while it is held back."""
+        self.text += piece
+        start = self.text.lstrip()
+        return "" if ABSENT.startswith(start) or start.startswith(ABSENT) else self.rest()
+
+    def rest(self) -> str:
+        """What has not been shown yet."""
+        said, self._said = self._said, len(self.text)
+        return self.text[said:]
 
 
 def _stream_warnings(done: Done | None, context: Context) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ of block text, in order, joined by line breaks.
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -142,22 +143,25 @@ def _only_headings(run: Sequence[_Unit]) -> bool:
 
 def _balanced(run: list[_Unit], limit: int) -> Iterator[list[_Unit]]:
     """The run in as few parts as the limit allows, of about equal size, cut between units, not behind a heading."""
-    total = sum(unit.token_count for unit in run)
-    while total > limit:
-        target = ceil(total / ceil(total / limit))
-        taken, count = 0, 0
-        for unit in run:
-            if taken and (count + unit.token_count > limit or count + unit.token_count // 2 > target):
+    left = sum(unit.token_count for unit in run)
+    start = 0
+    while left > limit:
+        target = ceil(left / ceil(left / limit))
+        end, count = start, 0
+        while end < len(run):
+            tokens = run[end].token_count
+            if end > start and (count + tokens > limit or count + tokens // 2 > target):
                 break
-            taken += 1
-            count += unit.token_count
-        while taken > 1 and run[taken - 1].block.kind == "heading" and not _only_headings(run[:taken]):
-            taken -= 1
-        yield run[:taken]
-        run = run[taken:]
-        total = sum(unit.token_count for unit in run)
-    if run:
-        yield run
+            end += 1
+            count += tokens
+        while end - 1 > start and run[end - 1].block.kind == "heading" and not _only_headings(run[start:end]):
+            end -= 1
+        part = run[start:end]
+        yield part
+        left -= sum(unit.token_count for unit in part)
+        start = end
+    if start < len(run):
+        yield run[start:]
 
 
 def _text(part: Sequence[_Unit]) -> str:
@@ -196,10 +200,11 @@ def _locator(part: Sequence[_Unit], parsed: Parsed, path: str) -> Locator:
 def _covered(unit: _Unit) -> Iterator[Anchor]:
     """The anchors of the unit's stretch: the one it starts in, and those after it."""
     anchors = unit.block.anchors
-    for index, anchor in enumerate(anchors):
-        end = anchors[index + 1].start if index + 1 < len(anchors) else len(unit.block.text)
-        if end > unit.start and anchor.start < unit.end:
-            yield anchor
+    first = max(0, bisect_right(anchors, unit.start, key=lambda anchor: anchor.start) - 1)
+    for index in range(first, len(anchors)):
+        if anchors[index].start >= unit.end:
+            return
+        yield anchors[index]
 
 
 def _boxes(unit: _Unit) -> Iterator[Box]:

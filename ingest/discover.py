@@ -24,6 +24,13 @@ class Found:
     reason: str = ""
 
 
+def check_paths(paths: Sequence[Path]) -> None:
+    """Raises NotFoundError when a path does not exist, before anything is made for it."""
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise NotFoundError(f"no such file or folder: {missing[0]}", hint="check the path")
+
+
 def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Found]:
     """Every file once, in the order of `paths`, folders sorted by name.
 
@@ -36,9 +43,7 @@ def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Fou
     Raises:
         NotFoundError: a path does not exist.
     """
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        raise NotFoundError(f"no such file or folder: {missing[0]}", hint="check the path")
+    check_paths(paths)
     seen: set[Path] = set()
     for path in paths:
         for found in _walk(path, exclude) if path.is_dir() else [Found(path)]:

@@ -25,7 +25,9 @@ def _detector() -> LangDetector:
 
 
 def detect_language(text: str) -> tuple[str, float]:
-    """The most probable ISO 639-1 code and its probability in [0, 1]; ("und", 0.0) for text without letters.
+    """The most probable language and its probability in [0, 1]; ("und", 0.0) for text without letters.
+
+    Languages are ISO 639-1 codes, or 639-3 where there is none.
 
     >>> detect_language("Der Himmel über Berlin ist heute grau.")[0]
     'de'
@@ -34,7 +36,7 @@ def detect_language(text: str) -> tuple[str, float]:
     if not any(map(str.isalpha, sample)):
         return UNDETERMINED, 0.0
     best = _detector().detect(sample, model="lite")[0]
-    return str(best["lang"])[:2], float(best["score"])
+    return str(best["lang"]), float(best["score"])
 
 
 def chunk_language(text: str, document_language: str) -> str:

@@ -48,7 +48,7 @@ def parse_file(path: Path, data: bytes | None = None) -> Parsed:
         NotFoundError: there is no such file.
         InputError: it is empty, encrypted, damaged, of an unknown kind or without text; the message says which.
     """
-    kind = sniff(path, data if data is not None else _read(path, _HEAD_BYTES))
+    kind = sniff(path, _read(path, _HEAD_BYTES) if data is None else data[:_HEAD_BYTES])
     if kind == "pdf":
         from phidex.ingest.pdf import parse_pdf  # PyMuPDF: 0.1 s to import
 

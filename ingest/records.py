@@ -7,11 +7,12 @@ All are frozen. Page numbers are 1-based; boxes are in PDF points, origin at the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote, unquote_to_bytes, urlparse
 
 from phidex.errors import InputError
 
@@ -118,7 +119,7 @@ class Source:
         parsed = urlparse(self.uri)
         if parsed.scheme != "file":
             raise InputError(f"{self.name} is not a file on this machine", hint="only its stored passages can be shown")
-        return Path(unquote(parsed.path))
+        return Path(os.fsdecode(unquote_to_bytes(parsed.path)))
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values, with `name` added."""

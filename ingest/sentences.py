@@ -19,6 +19,7 @@ _ABBREVIATION = re.compile(
     r"т\.е|т\.д|т\.п|рис|стр)\.$",
     re.IGNORECASE,
 )
+_LONGEST_ABBREVIATION = 6
 _THAI = re.compile(r"[\u0e00-\u0eff]")
 _THAI_GAP = re.compile(r"(?<=[\u0e00-\u0eff])\s+")
 
@@ -33,20 +34,22 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> Iterato
     begin = start
     ends = _END if not _THAI.search(text, start, end) else re.compile(f"{_THAI_GAP.pattern}|{_END.pattern}", re.VERBOSE)
     for match in ends.finditer(text, start, end):
-        if _continues(text, begin, match, end):
+        if _continues(text, match, end):
             continue
         yield from _trimmed(text, begin, match.end())
         begin = match.end()
     yield from _trimmed(text, begin, end)
 
 
-def _continues(text: str, begin: int, match: re.Match[str], end: int) -> bool:
+def _continues(text: str, match: re.Match[str], end: int) -> bool:
     """Whether the stop is inside a sentence: an abbreviation, or lower case follows."""
     if match.end() >= end or "\n" in match.group():
         return False
     if text[match.end()].islower():
         return True
-    return match.group().rstrip() == "." and _ABBREVIATION.search(text, begin, match.start() + 1) is not None
+    return (
+        match.group().rstrip() == "." and _ABBREVIATION.search(text, max(0, match.start() - 6), match.start() + 1) is not None
+    )
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -15,22 +15,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from phidex.errors import ConfigError, InputError, NotFoundError
+from phidex.errors import ConfigError, NotFoundError
 from phidex.ingest.records import Chunk, Source
-from phidex.retrieval.catalogue import CollectionMeta, SourceEntry, SourceState, Transitions
+from phidex.retrieval.catalogue import (
+    CATALOGUE,
+    META_ID,
+    CollectionMeta,
+    SourceEntry,
+    SourceState,
+    Transitions,
+    make_collection,
+    read_meta,
+)
 from phidex.retrieval.embed import Embedder, EmbedderIdentity
 from phidex.retrieval.lexical import ANALYZER_VERSION, passage_vector
 from phidex.retrieval.payload import chunk_of, chunk_payload, content_key, searchable_text, source_of, source_payload
-from phidex.retrieval.store import Condition, HasId, HasVector, Match, Payload, Point, Range, Record, Schema, Store, Where
+from phidex.retrieval.store import Condition, HasId, HasVector, Match, Payload, Point, Range, Record, Store, Where
 
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-_META_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "phidex:collection"))
 _BATCH = 500
 _EMBED_POOL = 1024  # passages sorted by length together
-_CATALOGUE = ".sources"
-_COMPACT_SHARE = 0.2
 _LOOKS = 200  # at most, until no source changes while a reader looks: about a second
 _AMENDED = ("order", "kind", "language", "modality", "tokens", "links", "wants_dense")  # what may change around a kept passage
 
@@ -47,7 +53,7 @@ class Collection:
         self.store = store
         self.name = name
         self.meta = meta
-        self._deleted = 0
+        self._deleted = False
         self._seen: Transitions | None = None  # at the last look
         self._sources: tuple[Transitions, dict[str, Source]] = (Transitions(), {})  # read since then
 
@@ -58,10 +64,10 @@ class Collection:
         Raises:
             ConfigError: it exists and was made by an incompatible version.
         """
-        if _read_meta(store, name) is None:
+        if read_meta(store, name) is None:
             meta = CollectionMeta(SCHEMA_VERSION, ANALYZER_VERSION, embedder())
-            if _read_meta(store, name) is None:
-                _make(store, name, meta)
+            if read_meta(store, name) is None:
+                make_collection(store, name, meta)
         return Collection.open(store, name)
 
     @staticmethod
@@ -72,7 +78,7 @@ class Collection:
             NotFoundError: there is none.
             ConfigError: it was made by an incompatible version.
         """
-        payload = _read_meta(store, name)
+        payload = read_meta(store, name)
         if payload is None:
             have = ", ".join(Collection.names(store)) or "none yet"
             raise NotFoundError(f"there is no collection {name!r}", hint=f"ingest into it first; there are: {have}")
@@ -89,13 +95,13 @@ class Collection:
     @staticmethod
     def names(store: Store) -> list[str]:
         """All collections of a store."""
-        made = [name.removesuffix(_CATALOGUE) for name in store.names() if name.endswith(_CATALOGUE)]
-        return [name for name in made if _read_meta(store, name) is not None]
+        made = [name.removesuffix(CATALOGUE) for name in store.names() if name.endswith(CATALOGUE)]
+        return [name for name in made if read_meta(store, name) is not None]
 
     def drop(self) -> None:
         """Remove the collection with all it holds; it is gone with the first of these steps."""
-        self.store.delete(self.name + _CATALOGUE, Where(must=(HasId((_META_ID,)),)))
-        self.store.drop(self.name + _CATALOGUE)
+        self.store.delete(self.name + CATALOGUE, Where(must=(HasId((META_ID,)),)))
+        self.store.drop(self.name + CATALOGUE)
         self.store.drop(self.name)
 
     # Reading
@@ -107,7 +113,7 @@ class Collection:
         removed: list[str] = []
         stamp = ""
         moving = Where(must=(Match("phase", ("meta", "staging", "retiring", "removing")),))
-        for record in self._scroll(self.name + _CATALOGUE, moving, ("phase", "moving", "stamp")):
+        for record in self._scroll(self.name + CATALOGUE, moving, ("phase", "moving", "stamp")):
             match record.payload["phase"]:
                 case "meta":
                     stamp = record.payload.get("stamp", "")
@@ -137,7 +143,7 @@ class Collection:
 
     def known(self) -> dict[str, str]:
         """Digest of the committed content of each source, by source id."""
-        records = self._scroll(self.name + _CATALOGUE, _sources_only(), ("digest", "phase"))
+        records = self._scroll(self.name + CATALOGUE, _sources_only(), ("digest", "phase"))
         return {record.id: record.payload["digest"] for record in records if record.payload["phase"] == "stable"}
 
     def entries(self) -> list[SourceEntry]:
@@ -145,14 +151,14 @@ class Collection:
         pending = self.store.facet(self.name, "source_id", _pending(), limit=1_000_000)
         found = [
             _entry(record.payload, pending.get(record.id, 0))
-            for record in self._scroll(self.name + _CATALOGUE, _sources_only(), None)
+            for record in self._scroll(self.name + CATALOGUE, _sources_only(), None)
             if record.payload["phase"] != "removing"
         ]
         return sorted(found, key=lambda entry: (entry.source.name, entry.source.uri))
 
     def sources(self, ids: Sequence[str]) -> dict[str, Source]:
         """The sources that exist among `ids`."""
-        return {record.id: source_of(record.payload) for record in self.store.retrieve(self.name + _CATALOGUE, ids)}
+        return {record.id: source_of(record.payload) for record in self.store.retrieve(self.name + CATALOGUE, ids)}
 
     def sources_during(self, moving: Transitions, ids: Sequence[str]) -> dict[str, Source]:
         """The same inside `steadily`, where what was read is good until something changes."""
@@ -214,7 +220,6 @@ class Collection:
         self._record(source.id, {**committed, **phase})  # the one step: readers see the new version from here on
         if fallen:
             self._bury(source.id, version)
-            self._deleted += len(fallen)
         log.info("committed collection=%s source=%s chunks=%d", self.name, source.id, len(seen))
         return len(seen)
 
@@ -224,7 +229,7 @@ class Collection:
         Raises:
             NotFoundError: there is no such source.
         """
-        if not self.store.retrieve(self.name + _CATALOGUE, [source_id]):
+        if not self.store.retrieve(self.name + CATALOGUE, [source_id]):
             raise NotFoundError(f"there is no source {source_id} in {self.name!r}", hint="`phidex sources` lists them")
         self._erase(source_id)
 
@@ -249,18 +254,18 @@ class Collection:
                     on_progress(done, max(total, done))
 
     def compact(self) -> None:
-        """Give back the space of what this object replaced, where that is a fifth of the collection or more.
+        """Give back the space of deleted points where this object deleted any and the engine finds it worth while.
 
         Deleted points would otherwise slow every search; while it lasts (about 0.1 s for 1,000 points) other clients wait.
         """
-        if self._deleted > _COMPACT_SHARE * self.store.count(self.name, Where()):
+        if self._deleted:
             self.store.compact(self.name)
-            self._deleted = 0
+            self._deleted = False
 
     def recover(self) -> None:
         """Clear up after ingests that were killed behind their commit."""
         moving = Where(must=(Match("phase", ("retiring", "removing")),))
-        for record in list(self._scroll(self.name + _CATALOGUE, moving, ("phase", "moving"))):
+        for record in list(self._scroll(self.name + CATALOGUE, moving, ("phase", "moving"))):
             if record.payload["phase"] == "retiring":
                 self._bury(record.id, record.payload["moving"])
             else:
@@ -274,7 +279,7 @@ class Collection:
         """
         stem = f"{source.id[:8]}-{digest}-"
         version = stem + uuid.uuid4().hex[:8]
-        records = self.store.retrieve(self.name + _CATALOGUE, [source.id])
+        records = self.store.retrieve(self.name + CATALOGUE, [source.id])
         if not records:
             return False, version
         payload = records[0].payload
@@ -329,24 +334,26 @@ class Collection:
         return {**payload, "tags": old["tags"]} if old else payload
 
     def _erase(self, source_id: str) -> None:
+        self._deleted = True
         self._mark(source_id, {"phase": "removing", "moving": ""})
         self._stamp()
         self.store.delete(self.name, _of(source_id))
-        self.store.delete(self.name + _CATALOGUE, Where(must=(HasId((source_id,)),)))
+        self.store.delete(self.name + CATALOGUE, Where(must=(HasId((source_id,)),)))
 
     def _bury(self, source_id: str, version: str) -> None:
+        self._deleted = True
         self.store.delete(self.name, _of(source_id, Match("dies", (version,))))
         self._mark(source_id, {"phase": "stable", "moving": ""}, Match("moving", (version,)))  # unless it moved on since
 
     def _stamp(self) -> None:
         """Let readers know, before the first point changes, that something begins."""
-        self._mark(_META_ID, {"stamp": uuid.uuid4().hex})
+        self._mark(META_ID, {"stamp": uuid.uuid4().hex})
 
     def _record(self, source_id: str, payload: Payload) -> None:
-        self.store.upsert(self.name + _CATALOGUE, [Point(source_id, payload)])
+        self.store.upsert(self.name + CATALOGUE, [Point(source_id, payload)])
 
     def _mark(self, source_id: str, payload: Payload, *only: Condition) -> None:
-        self.store.set_payload(self.name + _CATALOGUE, Where(must=(HasId((source_id,)), *only)), payload)
+        self.store.set_payload(self.name + CATALOGUE, Where(must=(HasId((source_id,)), *only)), payload)
 
     def _scroll(self, collection: str, where: Where, fields: Sequence[str] | None) -> Iterator[Record]:
         after: str | None = None
@@ -355,34 +362,6 @@ class Collection:
             yield from records
             if after is None:
                 return
-
-
-def _read_meta(store: Store, name: str) -> Payload | None:
-    """What the collection remembers of how it was made; None where it does not exist or is not made yet."""
-    if name + _CATALOGUE not in store.names():
-        return None
-    try:
-        records = store.retrieve(name + _CATALOGUE, [_META_ID])
-    except NotFoundError:  # dropped meanwhile
-        return None
-    return records[0].payload if records else None
-
-
-def _make(store: Store, name: str, meta: CollectionMeta) -> None:
-    """Make the collection; it exists with the last of these steps, and a kill before leaves what the next making takes on."""
-    keywords = ("source_id", "kind", "language", "modality", "tags", "born", "dies", "wants_dense")
-    dim = meta.embedder.dim if meta.embedder else None
-    schema = Schema(dense_dim=dim, sparse=True, indexes={**dict.fromkeys(keywords, "keyword"), "page": "integer"})
-    names = store.names()
-    if name in names and name + _CATALOGUE not in names:
-        store.drop(name)  # of a drop that was killed
-    store.create(name + _CATALOGUE, Schema(indexes={"phase": "keyword"}))
-    try:
-        store.create(name, schema)
-    except InputError:  # of a making that was killed, with another embedder
-        store.drop(name)
-        store.create(name, schema)
-    store.upsert(name + _CATALOGUE, [Point(_META_ID, {"phase": "meta", "stamp": "", **meta.to_dict()})])
 
 
 def _differs(payload: Payload, old: Payload | None) -> bool:

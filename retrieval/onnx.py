@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import os
+import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,10 @@ class OnnxEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(4, os.cpu_count() or 1)
         options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as exc:  # its exceptions have no common base but Exception
+            raise ConfigError(f"cannot read {path}: {type(exc).__name__}", hint="remove it: it is made again") from exc
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_max_tokens(folder))
@@ -72,7 +76,7 @@ def export_onnx(folder: Path, path: Path) -> None:
 
     example: Any = torch.tensor([[101, 7592, 2088, 102]]) % model[0].auto_model.config.vocab_size
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     axes = {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "attention_mask")}
     try:
         with warnings.catch_warnings(), torch.inference_mode():

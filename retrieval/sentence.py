@@ -11,8 +11,8 @@ import hashlib
 import json
 import logging
 import re
+import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,9 @@ class SentenceEmbedder:
         self._settings = settings
         self._cache = cache
         self._identity = identity
+        self._lock = threading.RLock()  # the warm-up thread and a caller may want the model at once
+        self._loaded: SentenceTransformer | None = None
+        self._encoder: OnnxEncoder | None = None
 
     @property
     def identity(self) -> EmbedderIdentity:
@@ -107,8 +110,14 @@ class SentenceEmbedder:
                 digest.update(file.read(_SAMPLE_BYTES))
         return digest.hexdigest()[:16]
 
-    @cached_property
+    @property
     def _model(self) -> SentenceTransformer:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> SentenceTransformer:
         import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
@@ -119,18 +128,34 @@ class SentenceEmbedder:
         gpu = torch.cuda.is_available()
         dtype = torch.bfloat16 if gpu or _native_bfloat16() else torch.float32
         log.info("loading model=%s dtype=%s gpu=%s", self._name, dtype, gpu)
-        return SentenceTransformer(
-            str(self._folder), device="cuda" if gpu else "cpu", model_kwargs={"dtype": dtype}, local_files_only=True
-        )
+        try:
+            return SentenceTransformer(
+                str(self._folder), device="cuda" if gpu else "cpu", model_kwargs={"dtype": dtype}, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError) as exc:
+            raise ConfigError(f"cannot load the model in {self._folder}: {exc}", hint="download it again") from exc
 
-    @cached_property
+    @property
     def _query_encoder(self) -> OnnxEncoder:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._open_encoder()
+            return self._encoder
+
+    def _open_encoder(self) -> OnnxEncoder:
+        """The exported encoder; one that cannot be read (a full disk cut it off) is exported once more."""
         from phidex.retrieval.onnx import OnnxEncoder, export_onnx
 
         path = self._cache / "encoders" / f"{self.fingerprint()}.onnx"
-        if not path.is_file():
-            export_onnx(self._folder, path)
-        return OnnxEncoder(path, self._folder)
+        for _ in range(2):
+            if not path.is_file():
+                export_onnx(self._folder, path)
+            try:
+                return OnnxEncoder(path, self._folder)
+            except ConfigError as exc:
+                log.warning("encoder unreadable path=%s error=%s", path, exc)
+                path.unlink(missing_ok=True)
+        raise ConfigError(f"the exported encoder {path} cannot be read", hint="check the disk, and PHIDEX_CACHE")
 
     def _prompts(self) -> tuple[str, str]:
         """Query and passage prompt: the settings, then the model's own configuration, then what its card says."""

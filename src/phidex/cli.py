@@ -110,7 +110,7 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.", metavar="QUERY")],
     collection: CollectionOption = "default",
     data: DataOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Hits to show.")] = 10,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=500, help="Hits to show (default: 10).")] = None,
     languages: LanguageOption = None,
     sources: SourceOption = None,
     kinds: KindOption = None,
@@ -293,8 +293,8 @@ def _filters(
 
     return Filters(
         sources=tuple(phidex.find_sources(*sources, collection=collection)) if sources else (),
-        kinds=tuple(kinds or ()),
-        languages=tuple(languages or ()),
+        kinds=tuple(kind.lower() for kind in kinds or ()),
+        languages=tuple(language.lower() for language in languages or ()),
         tags=tuple(tags or ()),
         pages=page_range(pages) if pages else None,
     )
@@ -304,9 +304,9 @@ def _complete_in_background(settings: Settings, collection: str) -> None:
     """Start `phidex complete` in a process of its own that outlives this one; its output goes to a log in the data folder."""
     settings.data.mkdir(parents=True, exist_ok=True)  # with a Qdrant server it may not exist
     log = settings.data / "complete.log"
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         subprocess.Popen(
-            [sys.executable, "-m", "phidex", "complete", "--collection", collection, "--data", str(settings.data)],
+            [sys.executable, "-P", "-m", "phidex", "complete", "--collection", collection, "--data", str(settings.data)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -74,16 +74,20 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _store(settings: Settings) -> Finding:
+    from phidex.generation.chat_faults import shown_url
     from phidex.retrieval.collection import Collection
+    from phidex.retrieval.edge import EdgeStore
     from phidex.retrieval.engines import open_store
 
     store = open_store(settings.data, settings.store)
     try:
         names = Collection.names(store)
+        crash = store.info().last_crash if isinstance(store, EdgeStore) else None
     finally:
         store.close()
-    where = settings.store.url or f"the embedded engine in {settings.data}"
-    return Finding("store", "ok", f"{where}, {len(names)} collections")
+    where = shown_url(settings.store.url) or f"the embedded engine in {settings.data}"
+    died = f"; it died once and was started again, noticed {crash}" if crash else ""
+    return Finding("store", "ok", f"{where}, {len(names)} collections{died}")
 
 
 def _dense_model(settings: Settings) -> Finding:
@@ -102,6 +106,7 @@ def _chat(settings: Settings) -> Finding:
         cure = "serve Phi-3.5 with vLLM and set PHIDEX_CHAT__URL, e.g. http://localhost:8000/v1"
         return Finding("chat model", "missing", "would enable written answers; without it they are quotations", cure)
     from phidex.generation.chat import OpenAIChat
+    from phidex.generation.chat_faults import shown_url
 
     with OpenAIChat(settings.chat) as chat:
         endpoint = chat.probe()
@@ -110,10 +115,10 @@ def _chat(settings: Settings) -> Finding:
     absent = [name for name in wanted if served and name not in served]
     if absent:
         cure = f"set PHIDEX_CHAT__MINI or PHIDEX_CHAT__MOE to one of: {', '.join(served)}"
-        return Finding("chat model", "broken", f"{settings.chat.url} does not serve {', '.join(absent)}", cure)
+        return Finding("chat model", "broken", f"{shown_url(settings.chat.url)} does not serve {', '.join(absent)}", cure)
     names = ", ".join(f"{name} ({window or 'unknown'} tokens)" for name, window in served.items())
     counts = "counts tokens exactly" if endpoint.can_count else "does not count tokens: a safe estimate is used"
-    return Finding("chat model", "ok", f"{settings.chat.url} serves {names}; {counts}")
+    return Finding("chat model", "ok", f"{shown_url(settings.chat.url)} serves {names}; {counts}")
 
 
 def _guarded(part: str, look: Callable[[], Finding]) -> Finding:

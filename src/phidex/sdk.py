@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from phidex.errors import NotFoundError
+from phidex.errors import ConfigError, NotFoundError
 from phidex.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Phidex:
         self.settings = settings if data is None else settings.model_copy(update={"data": Path(data)})
         self._store: Store | None = None
         self._chat: OpenAIChat | None = None
-        self._choices: dict[tuple[str, EmbedderIdentity | None], Choice] = {}
+        self._choices: dict[EmbedderIdentity | None, Choice] = {}  # one model for all collections made with it
         self._collections: dict[str, tuple[Collection, float]] = {}
         self._lock = threading.RLock()
 
@@ -101,9 +101,12 @@ class Phidex:
             InputError: a path does not exist.
             ConfigError, ServiceError: see `errors.py`.
         """
+        from phidex.ingest.discover import check_paths
         from phidex.ingest.pipeline import IngestReport, ingest_files
 
         started = time.monotonic()
+        files = [Path(path) for path in paths]
+        check_paths(files)
         target = self._create(collection)
         target.recover()
         choice = self._choice(target)
@@ -116,22 +119,29 @@ class Phidex:
                 on_file(file, number, total)
 
         report = IngestReport(embedder=choice.reason)
-        files = [Path(path) for path in paths]
         report.files = ingest_files(
             files, target, self.settings.ingest, tags=tags, exclude=self.settings.data, on_file=after_file
         )
         report.seconds_to_searchable = time.monotonic() - started
-        report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" else 0
+        report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" and choice.embedder else 0
         report.pending = target.pending()
         target.compact()
         report.seconds_to_complete = time.monotonic() - started
         return report
 
     def complete(self, collection: str = "default", *, on_embed: Callable[[int, int], None] | None = None) -> int:
-        """Give all passages that wait their dense vector; returns how many got one."""
+        """Give all passages that wait their dense vector; returns how many got one.
+
+        Raises:
+            ConfigError: passages wait and their dense model cannot be had.
+        """
         target = self._open(collection)
-        embedder = self._choice(target).embedder
-        return target.embed_pending(embedder, on_embed) if embedder is not None and target.pending() else 0
+        if not target.pending():
+            return 0
+        choice = self._choice(target)
+        if choice.embedder is None:
+            raise ConfigError(f"{target.pending()} passages wait for a dense vector: {choice.reason}", hint="phidex doctor")
+        return target.embed_pending(choice.embedder, on_embed)
 
     def search(
         self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None
@@ -223,6 +233,7 @@ class Phidex:
         chosen = self.find_sources(*names, collection=collection)
         for source_id in chosen:
             target.remove(source_id)
+        target.compact()
         return [uris[source_id] for source_id in chosen]
 
     def find_sources(self, *names: str, collection: str = "default") -> list[str]:
@@ -254,6 +265,7 @@ class Phidex:
 
     def status(self) -> dict[str, Any]:
         """Collections with their sources, chunks, languages and what is pending; the store; the models."""
+        from phidex.generation.chat_faults import shown_url
         from phidex.retrieval.collection import Collection
 
         found: dict[str, Any] = {}
@@ -271,8 +283,8 @@ class Phidex:
         chat = self.settings.chat
         return {
             "data": str(self.settings.data),
-            "store": self.settings.store.url or "embedded",
-            "chat": chat.url or "",
+            "store": shown_url(self.settings.store.url) or "embedded",
+            "chat": shown_url(chat.url),
             "collections": found,
         }
 
@@ -317,7 +329,7 @@ class Phidex:
         def identity() -> EmbedderIdentity | None:
             choice = choose_embedder(self.settings.embed, self.settings.cache)
             found = choice.embedder.identity if choice.embedder else None
-            self._choices[name, found] = choice
+            self._choices.setdefault(found, choice)
             return found
 
         return Collection.create(self._opened(), name, identity)
@@ -328,13 +340,13 @@ class Phidex:
 
         identity = collection.meta.embedder
         with self._lock:
-            if (collection.name, identity) not in self._choices:
-                self._choices[collection.name, identity] = (
+            if identity not in self._choices:
+                self._choices[identity] = (
                     open_embedder(identity, self.settings.embed, self.settings.cache)
                     if identity
                     else Choice(None, "the collection was made without dense vectors")
                 )
-            return self._choices[collection.name, identity]
+            return self._choices[identity]
 
     def _chat_client(self) -> OpenAIChat | None:
         if not self.settings.chat.url:

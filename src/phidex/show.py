@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from phidex.doctor import Finding
+from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat_wire import Delta
 from phidex.ingest.pipeline import FileReport, IngestReport
@@ -22,6 +23,7 @@ from phidex.retrieval.collection import SourceEntry
 from phidex.retrieval.search import Hit
 
 _PREVIEW_CHARS = 280
+_STEM_CHARS = 60  # of a file's name in a picture's: names end at 255 bytes
 
 
 def console() -> Console:
@@ -149,18 +151,29 @@ class AnswerPrinter:
 
 
 def save_pictures(answer: Answer, folder: Path) -> list[Path]:
-    """PNG pictures of the cited PDF pages, the place marked; citations without a page are passed over."""
+    """PNG pictures of the cited PDF pages, the place marked; a page that cannot be drawn is named on standard error.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     from phidex.ingest.render import render_page
 
-    folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for citation in answer.citations:
-        if not isinstance(citation.locator, PageLocator):
-            continue
-        path = folder / f"{citation.marker}-{Path(citation.source.name).stem}-p{citation.locator.page_number}.png"
         source, place = citation.source, citation.locator
-        picture = render_page(source.local_path(), place.page_number, place.boxes, citation.quote, sha256=source.sha256)
-        path.write_bytes(picture)
+        if not isinstance(place, PageLocator):
+            continue
+        path = folder / f"{citation.marker}-{Path(source.name).stem[:_STEM_CHARS]}-p{place.page_number}.png"
+        try:
+            picture = render_page(source.local_path(), place.page_number, place.boxes, citation.quote, sha256=source.sha256)
+        except InputError as exc:
+            print(f"no picture of [{citation.marker}]: {exc}", file=sys.stderr)
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+        except OSError as exc:
+            raise InputError(f"cannot write {path}: {exc.strerror}", hint="choose another folder with --pictures") from exc
         paths.append(path)
     return paths
 

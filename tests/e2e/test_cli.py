@@ -317,15 +317,15 @@ def test_names_of_all_kinds(phidex_cli: CommandLine) -> None:
     report = phidex_cli.json("ingest", "docs", code=1)
     assert report["counts"] == {"added": 9, "replaced": 0, "unchanged": 0, "failed": 1, "skipped": 0}
     assert phidex_cli("ingest", "docs", code=1).stdout.count("9 unchanged, 1 failed") == 1
-    for document in documents:
-        assert phidex_cli.json("search", document.pages[1].marker)[0]["source"]["name"] == document.name
+    with phidex_cli.sdk() as phidex:
+        for document in documents:
+            assert phidex.search(document.pages[1].marker)[0].source.name == document.name
     assert phidex_cli.json("search", odd.pages[0].marker)[0]["source"]["name"] == "caf\ufffd.md"
     shown = phidex_cli("search", documents[3].pages[0].marker).stdout
     assert shown.startswith("1. [red]rich.md, lines ")
     assert "emoji 🚀.md" in phidex_cli("sources").stdout
     assert len(phidex_cli.json("search", documents[0].word, "--source", documents[0].name)) == 2
-    for document in documents[:-1]:
-        phidex_cli("remove", document.name)
+    phidex_cli("remove", *(document.name for document in documents[:-1]))
     phidex_cli("remove", "--", "-dash.md")
     phidex_cli("remove", latin)
     assert phidex_cli.json("sources") == []

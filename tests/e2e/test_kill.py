@@ -164,7 +164,7 @@ def kill_at_random(line: CommandLine, phidex: Phidex, folder: Path, seconds: flo
     before = committed(phidex)
     with line.start("ingest", folder, "--json") as process:
         while process.poll() is None and committed(phidex) == before:
-            time.sleep(0.001)
+            time.sleep(0.005)
         time.sleep(max(0, seconds))
         known = committed(phidex)
         process.kill()

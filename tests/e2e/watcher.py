@@ -28,7 +28,7 @@ def watch(data: str, collection: str, words: dict[str, str]) -> dict[str, Any]:
     )
     pick, searches = random.Random(0), 0
     with Phidex(settings=settings) as phidex:
-        while not select.select([sys.stdin], [], [], 0)[0]:
+        while not select.select([sys.stdin], [], [], 0.003)[0]:  # a breath: the machine has others to serve
             name = pick.choice(sorted(words))
             try:
                 hits = phidex.search(words[name], collection, 100)

@@ -35,6 +35,7 @@ def test_a_true_claim_is_verified_with_its_sentence() -> None:
         ("Der Vertrag endet am 31. Dezember 2025 [3].", 3),
         ("合同于二零二一年五月签署[4]。", 4),
         ("The warranty of the boiler ends in 2031.[2]", 2),
+        ("1. The boiler was replaced in March 2021 [2].", 2),
         ('It says "Pets are allowed in the garden only" [1].', 1),
     ],
 )

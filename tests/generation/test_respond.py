@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
@@ -32,6 +33,8 @@ class Scripted:
     def __init__(self, reply: str, *, counted: bool = False, finish: str = "stop", prompt_tokens: int = 100) -> None:
         self.reply, self.counted, self.finish, self.prompt_tokens = reply, counted, finish, prompt_tokens
         self.asked: list[Message] = []
+        self.limit = 0
+        self.window: int | None = None
 
     def stream(
         self,
@@ -42,10 +45,13 @@ class Scripted:
         temperature: float | None = None,
         cancelled: threading.Event | None = None,
     ) -> Generator[Delta | Done, None, None]:
-        self.asked = list(messages)
+        self.asked, self.limit = list(messages), max_tokens or 0
         for start in range(0, len(self.reply), 7):
             yield Delta(self.reply[start : start + 7])
         yield Done(self.finish, Usage(self.prompt_tokens, 5), model)
+
+    def window_tokens(self, model: str) -> int | None:
+        return self.window
 
     def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
         if not self.counted:
@@ -117,6 +123,46 @@ def test_the_prompt_fits_by_the_models_own_count(budget: int) -> None:
     assert sent is not None
     assert sent + 200 <= budget
     assert answer.ledger.counted_by == "server"
+
+
+@pytest.mark.parametrize(("budget", "reserve"), [(1500, 16), (1200, 64), (3000, 1024)])
+def test_prompt_and_answer_together_keep_the_budget(budget: int, reserve: int) -> None:
+    chat = Scripted("x [1]", counted=True)
+    hits = [hit("a", f"Sentence number {i} says something of its own. " * 6, order=3 * i) for i in range(30)]
+    greedy = ChatSettings(url="u", max_answer_tokens=4096)
+    asked = replace(responder(chat, budget_tokens=budget, reserve_tokens=reserve), settings=greedy)
+    *_, answer = asked.events("What is said?", hits)
+    sent = chat.count_tokens(chat.asked, model="m")
+    assert isinstance(answer, Answer)
+    assert sent is not None
+    assert sent + chat.limit <= budget
+    assert answer.ledger.prompt_tokens + answer.ledger.context_tokens == sent
+
+
+def test_a_small_window_of_the_server_is_the_budget() -> None:
+    chat = Scripted("x [1]", counted=True)
+    chat.window = 900
+    hits = [hit("a", f"Sentence number {i} says something of its own. " * 6, order=3 * i) for i in range(30)]
+    *_, answer = responder(chat, reserve_tokens=100).events("What is said?", hits)
+    assert isinstance(answer, Answer)
+    assert answer.ledger.budget_tokens == 900
+    assert (chat.count_tokens(chat.asked, model="m") or 0) + 100 <= 900
+    chat.window = 90
+    with pytest.raises(BudgetError, match="window of 90"):
+        list(responder(chat, reserve_tokens=100).events("What?", hits))
+
+
+def test_the_word_for_absence_is_never_shown() -> None:
+    events = list(responder(Scripted(f" {ABSENT}.")).events("Why?", HITS))
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == "The answer is not in these documents."
+    events = list(responder(Scripted("NOT so: Maria Okafor signed [1].")).events("Why?", HITS))
+    assert "".join(event.text for event in events if isinstance(event, Delta)).startswith("NOT so: Maria")
+
+
+def test_an_answer_that_was_stopped_at_once_claims_nothing() -> None:
+    answer = whole(Scripted("", finish="content_filter"))
+    assert answer.text == ""
+    assert any("empty" in warning for warning in answer.warnings)
 
 
 def test_a_question_over_the_budget() -> None:

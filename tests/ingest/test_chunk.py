@@ -150,6 +150,16 @@ def test_a_giant_line_without_spaces_is_cut_in_linear_time() -> None:
     assert "".join(text for text, _ in found) == "x" * 2_000_000
 
 
+def test_references_and_hard_wrapped_lines_are_cut_in_linear_time() -> None:
+    assert len(cut(paragraph("See p. 3 and Fig. 4 in " * 20_000))) > 1000
+    line = "a line of forty characters without a stop"
+    anchors = tuple(Anchor(len(line) * i + i, line=i + 1) for i in range(20_000))
+    text = "\n".join([line] * 20_000)
+    chunks = chunk_document(Parsed("text", (Block(text, "paragraph", anchors),)), source_id=SOURCE, path="x", language="en")
+    assert squeeze("".join(chunk.text for chunk in chunks)) == squeeze(text)
+    assert len(cut(*(paragraph(f"Number {i}.") for i in range(40_000)))) > 1000
+
+
 def test_the_same_words_twice_are_two_chunks() -> None:
     chunks = chunk_document(
         Parsed("pdf", (paragraph("Same."), paragraph("Same.", 2))), source_id=SOURCE, path="x", language="en", limit_tokens=64

@@ -16,6 +16,7 @@ from phidex.ingest.sentences import sentence_spans
     ("text", "expected"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("He ran. Dr. No left.", ["He ran.", "Dr. No left."]),
         ("See e.g. this, i.e. that. Done.", ["See e.g. this, i.e. that.", "Done."]),
         ("Version 3.5 is out. Use it.", ["Version 3.5 is out.", "Use it."]),
         ("Das ist z.B. so. Gut.", ["Das ist z.B. so.", "Gut."]),

@@ -60,6 +60,14 @@ def test_a_local_model_embeds_questions_as_it_embeds_passages(tiny: Path, cache:
     assert embedder.embed_passages([]).shape == (0, 32)
 
 
+def test_a_broken_encoder_is_made_again(tiny: Path, tmp_path: Path) -> None:
+    chosen(tmp_path, model=str(tiny)).embed_query("cat")
+    (encoder,) = (tmp_path / "encoders").glob("*.onnx")
+    encoder.write_bytes(encoder.read_bytes()[:1000])
+    assert chosen(tmp_path, model=str(tiny)).embed_query("cat").shape == (32,)
+    assert [file.suffix for file in (tmp_path / "encoders").iterdir()] == [".onnx"]
+
+
 def test_long_texts_are_truncated_not_refused(tiny: Path, cache: Path) -> None:
     embedder = chosen(cache, model=str(tiny))
     long = "long " * 5000
