@@ -18,10 +18,15 @@ _DATA_FOLDER = "engine.lock"  # stands in a data folder of ours (retrieval/runti
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to ingest, or one to leave out and why."""
+    """A file to ingest, or one to leave out and why.
+
+    Args:
+        failed: what it holds is missed: a folder that cannot be read.
+    """
 
     path: Path
     reason: str = ""
+    failed: bool = False
 
 
 def check_paths(paths: Sequence[Path]) -> None:
@@ -35,7 +40,7 @@ def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Fou
     """Every file once, in the order of `paths`, folders sorted by name.
 
     Under a folder, hidden files and folders and data folders of ours are passed over, and files of unknown kind come with the
-    reason; a file that is named itself is always tried.
+    reason; a file that is named itself is always tried. Folders that cannot be read come after the rest.
 
     Args:
         exclude: a folder that is never walked: our own data folder may lie among the documents.
@@ -55,7 +60,8 @@ def discover(paths: Sequence[Path], exclude: Path | None = None) -> Iterator[Fou
 
 def _walk(folder: Path, exclude: Path | None) -> Iterator[Found]:
     own = exclude.resolve() if exclude else None
-    for root, folders, files in os.walk(folder):
+    errors: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=errors.append):
         if Path(root).resolve() == own:
             folders.clear()
             continue
@@ -65,10 +71,17 @@ def _walk(folder: Path, exclude: Path | None) -> Iterator[Found]:
                 continue
             path = Path(root, name)
             yield Found(path, "" if path.suffix.lower() in SUFFIXES else "not a kind of document that is read here")
+    for error in errors:
+        yield Found(Path(error.filename), f"cannot be read: {error.strerror}", failed=True)
 
 
 def _is_passed_over(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in _HIDDEN_FOLDERS or (folder / _DATA_FOLDER).exists()
+    if folder.name.startswith(".") or folder.name in _HIDDEN_FOLDERS:
+        return True
+    try:
+        return (folder / _DATA_FOLDER).exists()
+    except OSError:  # the walk itself meets this too, and reports it
+        return False
 
 
 def source_id(collection: str, path: Path) -> str:

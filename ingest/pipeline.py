@@ -155,7 +155,8 @@ def _each(
     for file in found:
         started = time.monotonic()
         if file.reason:
-            yield FileReport(_printable(file.path), "skipped", reason=file.reason)
+            outcome, hint = ("failed", "check its permissions") if file.failed else ("skipped", "")
+            yield FileReport(_printable(file.path), outcome, reason=file.reason, hint=hint)
             continue
         try:
             report = _ingest_one(file.path, sink, known, cut, tags)

@@ -11,8 +11,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phidex.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 TokenStarts = Callable[[str], list[int]]
 """Text -> the ascending offsets at which its tokens start."""
@@ -35,6 +39,26 @@ def piece_starts(text: str) -> list[int]:
     return [match.start() for match in _PIECE.finditer(text)]
 
 
+def load_tokenizer(path: Path, setting: str) -> Tokenizer:
+    """The tokenizer of a `tokenizer.json`, which neither cuts nor pads.
+
+    Args:
+        setting: what names the file, for the error's hint.
+
+    Raises:
+        ConfigError: the file is missing or not a tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as exc:
+        raise ConfigError(f"cannot read the tokenizer {path}: {exc}", hint=f"{setting} must name a tokenizer.json") from exc
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def load_token_starts(path: Path | None) -> TokenStarts:
     """The ruler for a setting: the built-in one, or that of a `tokenizer.json`.
 
@@ -43,16 +67,7 @@ def load_token_starts(path: Path | None) -> TokenStarts:
     """
     if path is None:
         return piece_starts
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as exc:
-        raise ConfigError(
-            f"cannot read the tokenizer {path}: {exc}", hint="PHIDEX_INGEST__TOKENIZER must name a tokenizer.json"
-        ) from exc
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = load_tokenizer(path, "PHIDEX_INGEST__TOKENIZER")
 
     def starts(text: str) -> list[int]:
         return sorted({start for start, end in tokenizer.encode(text, add_special_tokens=False).offsets if end > start})

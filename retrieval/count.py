@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from phidex.errors import ConfigError
+from phidex.ingest.tokens import load_tokenizer
 
 CountTokens = Callable[[str], int]
 """Text -> tokens."""
@@ -67,12 +67,5 @@ def load_counter(tokenizer: Path | None) -> CountTokens:
     """
     if tokenizer is None:
         return estimate_tokens
-    from tokenizers import Tokenizer
-
-    try:
-        loaded = Tokenizer.from_file(str(tokenizer))
-    except Exception as exc:
-        raise ConfigError(f"cannot read the tokenizer {tokenizer}: {exc}", hint="PHIDEX_PACK__TOKENIZER") from exc
-    loaded.no_truncation()
-    loaded.no_padding()
+    loaded = load_tokenizer(tokenizer, "PHIDEX_PACK__TOKENIZER")
     return lambda text: len(loaded.encode(text, add_special_tokens=False).ids)

@@ -132,7 +132,7 @@ class Engine:
             connection.sendall(wire.pack({"protocol": wire.PROTOCOL, "pid": os.getpid()}))
             while True:
                 connection.settimeout(None)
-                select.select([connection], [], [])
+                wait_readable(connection)
                 request = wire.receive(connection, time.monotonic() + _STALL_S)
                 if not self._begin():
                     return
@@ -207,6 +207,13 @@ class Engine:
             "last_crash": self._crash,
             "data": str(self._data),
         }
+
+
+def wait_readable(connection: socket.socket) -> None:
+    """Returns when there is something to read or the other side has left; `select.select` knows no descriptor above 1023."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    poll.poll()
 
 
 def hold_folder(data: Path, patience_s: float = 10.0) -> int | None:

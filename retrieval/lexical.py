@@ -37,7 +37,8 @@ _MARKS = (  # combining signs that Python's \w leaves out, and that belong to th
     "\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57"
 )
 _RUN = re.compile(rf"(?:[^\W\d{_CJK}{_HANGUL}{_SEA}]|[{_MARKS}])+|[{_CJK}]+|[{_SEA}]+|[{_HANGUL}]+|\d+")
-_SCRIPT = re.compile(rf"(?P<cjk>[{_CJK}])|(?P<sea>[{_SEA}])|(?P<hangul>[{_HANGUL}])|(?P<digits>\d)")
+_SPACELESS = re.compile(rf"(?P<cjk>[{_CJK}])|[{_SEA}]")
+_SCRIPT = re.compile(rf"(?P<hangul>[{_HANGUL}])|(?P<digits>\d)")
 # Arabic vowel signs and the tatweel, Hebrew points: written or not at will.
 _OPTIONAL_MARKS = re.compile("[\u064b-\u065f\u0670\u0640\u0591-\u05c7]")
 _GREEK_ACCENTED = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
@@ -64,21 +65,16 @@ def _ngrams(text: str, size: int) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 17)
-def _words(run: str) -> tuple[int, ...]:
-    """Ids of the run's whole-word terms; none in scripts without spaces."""
-    script = _SCRIPT.match(run)
-    return () if script and script.lastgroup in ("cjk", "sea") else (_term_id("\x01" + run),)
+def _word(run: str) -> int:
+    """Id of a whole word."""
+    return _term_id("\x01" + run)
 
 
 @lru_cache(maxsize=1 << 17)
 def _grams(run: str) -> tuple[int, ...]:
-    """Ids of the run's n-grams, with repetitions. Cached, since words repeat: this is where the time goes."""
+    """Ids of a word's n-grams, with repetitions. Cached, since words repeat: this is where the time goes."""
     script = _SCRIPT.match(run)
     match script and script.lastgroup:
-        case "cjk":
-            return tuple(_term_id(gram) for size in (1, 2) for gram in _ngrams(run, size))
-        case "sea":
-            return tuple(_term_id(gram) for gram in _ngrams(run, 3) or [run])
         case "hangul":
             return tuple(_term_id("\x02" + gram) for size in (1, 2) for gram in _ngrams(run, size))
         case "digits":
@@ -88,10 +84,26 @@ def _grams(run: str) -> tuple[int, ...]:
             return tuple(_term_id("\x02" + gram) for gram in _ngrams(framed, 4)) if len(framed) > 4 else ()
 
 
+def _spaceless_grams(run: str) -> list[str]:
+    """N-grams of a run in a script without spaces. Such runs are clauses, which do not repeat: a cache would only grow."""
+    script = _SPACELESS.match(run)
+    if script and script.lastgroup:
+        return [*run, *_ngrams(run, 2)]
+    return _ngrams(run, 3) or [run]
+
+
 def _count_terms(text: str) -> tuple[Counter[int], Counter[int]]:
     """How often each word and each n-gram occurs."""
-    runs: list[str] = _RUN.findall(normalize(text))
-    return Counter(chain.from_iterable(map(_words, runs))), Counter(chain.from_iterable(map(_grams, runs)))
+    text = normalize(text)
+    runs: list[str] = _RUN.findall(text)
+    spaceless: list[str] = []
+    if not text.isascii() and _SPACELESS.search(text):
+        spaceless = [run for run in runs if _SPACELESS.match(run)]
+        runs = [run for run in runs if not _SPACELESS.match(run)]
+    grams = Counter(chain.from_iterable(map(_grams, runs)))
+    for gram, count in Counter(chain.from_iterable(map(_spaceless_grams, spaceless))).items():
+        grams[_term_id(gram)] += count
+    return Counter(map(_word, runs)), grams
 
 
 def passage_vector(text: str) -> SparseVector:

@@ -1,4 +1,4 @@
-"""The collections of one data folder in the embedded engine: made, opened when first asked for, dropped, closed.
+"""The collections of one data folder in the embedded engine: made, opened when asked for, dropped, closed.
 
 Runs in the engine's process only. A collection is the folder `collections/<name>/` with its `schema.json` and the engine's
 `shard/`. Folders come and go by rename, so that a kill leaves a whole collection or a leftover whose name starts with a
@@ -25,6 +25,7 @@ from phidex.retrieval.wire import decode_schema, encode_schema
 logger = logging.getLogger(__name__)
 
 _EXACT = 1_000_000_000  # KB below which the engine keeps exact search; HNSW costs more to build than it saves here
+_MOST_OPEN = 16  # an open collection costs some 15 threads, two descriptors and 50 MB of mapped files, however small it is
 _FLUSH_BYTES = 32 << 20  # written since the last flush: what a start after a kill replays takes a second or so
 
 
@@ -39,12 +40,15 @@ class Shard:
 
 
 class Shards:
-    """The collections under `data`. Not thread-safe: the caller holds one lock."""
+    """The collections under `data`, 16 of them open at most. Not thread-safe: the caller holds one lock.
+
+    What `get` returns is of use until the next call: that may close it.
+    """
 
     def __init__(self, data: Path) -> None:
         self._folder = data / "collections"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._open: dict[str, Shard] = {}
+        self._open: dict[str, Shard] = {}  # the one used last stands last
         for leftover in self._folder.glob(".*"):  # of a kill in the middle of create or drop
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -54,14 +58,18 @@ class Shards:
 
     def get(self, name: str, min_free_mb: int) -> Shard:
         """The open collection. Raises: NotFoundError; ServiceError where it must be opened and space is short."""
-        shard = self._open.get(name)
+        shard = self._open.pop(name, None)
         if shard is None:
             folder = self._folder / check_name(name)
             if not (folder / "schema.json").exists():
                 raise NotFoundError(f"there is no collection {name!r}", hint="ingest something, or check the name")
             self.check_space(min_free_mb)  # the engine dies of SIGBUS when it opens a shard on a full disk
             schema = decode_schema(json.loads((folder / "schema.json").read_bytes()))
-            shard = self._open[name] = Shard(schema, edge.EdgeShard.load(str(folder / "shard")))
+            while len(self._open) >= _MOST_OPEN:
+                oldest = next(iter(self._open))
+                _shut(oldest, self._open.pop(oldest))
+            shard = Shard(schema, edge.EdgeShard.load(str(folder / "shard")))
+        self._open[name] = shard
         return shard
 
     def create(self, name: str, schema: Schema, min_free_mb: int) -> None:
@@ -141,20 +149,20 @@ class Shards:
     def close(self) -> None:
         """Flush and close every open collection; one that fails is logged and does not keep the others."""
         for name, shard in self._open.items():
-            try:
-                shard.engine.flush()
-                shard.engine.close()
-            except Exception:  # the engine raises nothing narrower; the log keeps what was acknowledged
-                logger.exception("close failed collection=%s", name)
+            _shut(name, shard)
         self._open.clear()
-
-    def is_open(self, name: str) -> bool:
-        """Whether the collection has been opened."""
-        return name in self._open
 
     def _flush(self, shard: Shard) -> None:
         shard.engine.flush()
         shard.unflushed = 0
+
+
+def _shut(name: str, shard: Shard) -> None:
+    try:
+        shard.engine.flush()
+        shard.engine.close()
+    except Exception:  # the engine raises nothing narrower; the log keeps what was acknowledged
+        logger.exception("close failed collection=%s", name)
 
 
 def _edge_config(schema: Schema) -> edge.EdgeConfig:

@@ -9,6 +9,7 @@ first, then PyTorch's own index of CPU builds.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,11 +29,9 @@ def main(extras: list[str]) -> int:
     wanted = _digest(extras)
     if stamp.is_file() and stamp.read_text() == wanted and _python().exists():
         return 0
-    if not _python().exists():
-        print(f"making {VENV.name}", flush=True)
-        if subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode:
-            print("cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv", file=sys.stderr)
-            return 1
+    if not _has_pip() and not _make_venv():
+        print("cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv", file=sys.stderr)
+        return 1
     if {"dense", "all", "dev"} & set(extras) and not _install_torch():
         return 1
     target = f".[{','.join(extras)}]" if extras else "."
@@ -42,6 +41,27 @@ def main(extras: list[str]) -> int:
         return 1
     stamp.write_text(wanted)
     return 0
+
+
+def _make_venv() -> bool:
+    """A new one; what a failed attempt has left goes away, before and after."""
+    if _python().exists() and subprocess.run([str(_python()), "-m", "ensurepip"], capture_output=True).returncode == 0:
+        return _has_pip()  # made by a tool that leaves pip out, such as uv
+    if VENV.exists():
+        print(f"{VENV.name} has no pip that works: removed", flush=True)
+        shutil.rmtree(VENV)
+    print(f"making {VENV.name}", flush=True)
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode == 0 and _has_pip()
+    if not made:
+        shutil.rmtree(VENV, ignore_errors=True)
+    return made
+
+
+def _has_pip() -> bool:
+    """Whether the environment is whole: without ensurepip, venv leaves one that has a Python but no pip."""
+    if not _python().exists():
+        return False
+    return subprocess.run([str(_python()), "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
 def _install_torch() -> bool:

@@ -13,6 +13,7 @@ from phidex.ui.desk import Desk, Shown, draw, show_problem
 from phidex.ui.look import line_block, quote_block
 from phidex.ui.picture import PageView
 from phidex.ui.place import read_lines
+from phidex.ui.prose import plain
 
 
 @st.fragment
@@ -96,7 +97,7 @@ def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:
         st.markdown(f":gray[page {here} of {count}]", width="content")
         if here != locator.page_number:
             st.button(
-                f"Back to {locator}",
+                f"Back to {plain(str(locator))}",
                 icon=":material/undo:",
                 type="tertiary",
                 key="back",

@@ -25,7 +25,8 @@ def command(port: int, address: str = HERE) -> list[str]:
     """The command line that serves the app."""
     hosts = (("server.allowedHosts", HERE), ("server.allowedHosts", "localhost")) if address == HERE else ()  # DNS rebinding
     flags = [part for key, value in (("server.address", address), *hosts, *_FLAGS) for part in (f"--{key}", value)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port), *flags]
+    # -P: the working folder stays off sys.path, where a file typer.py of the user's would be imported in place of ours.
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), "--server.port", str(port), *flags]
 
 
 def launch(data: Path, port: int = 8501, address: str = HERE) -> int:

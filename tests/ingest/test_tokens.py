@@ -41,5 +41,6 @@ def test_a_tokenizer_file_is_the_ruler(tmp_path: Path) -> None:
 
 def test_a_broken_tokenizer_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"tokenizer\.json"):
+    with pytest.raises(ConfigError, match=r"tokenizer\.json") as caught:
         load_token_starts(tmp_path / "tokenizer.json")
+    assert caught.value.hint == "PHIDEX_INGEST__TOKENIZER must name a tokenizer.json"

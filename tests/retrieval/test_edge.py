@@ -176,6 +176,22 @@ def test_a_long_folder_name(tmp_path: Path) -> None:
         opened.end()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are seen in /proc")
+def test_only_some_collections_stay_open_and_all_answer(opened: Opened) -> None:
+    store = opened()
+    names = [f"c{number:02}" for number in range(20)]
+    for number, name in enumerate(names):
+        store.create(name, SCHEMA)
+        store.upsert(name, points_of(range(number + 1)))
+    assert [store.count(name, Where()) for name in names] == list(range(1, 21))
+    links = [link.readlink() for link in Path(f"/proc/{pid_of(opened.data)}/fd").iterdir() if link.is_symlink()]
+    folder = opened.data / "collections"
+    assert {link.relative_to(folder).parts[0] for link in links if link.is_relative_to(folder)} == set(names[-16:])
+    store.count(names[4], Where())  # used again: the next to go is another
+    store.drop(names[19])
+    assert [store.count(name, Where()) for name in reversed(names[:19])] == list(range(19, 0, -1))
+
+
 def test_compact_drops_deleted_points(opened: Opened) -> None:
     store = opened()
     store.create("c", SCHEMA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ from tests.retrieval.engines import SCHEMA, Opened, opened, pid_of, points_of, s
 from phidex.errors import ConfigError, ServiceError
 from phidex.retrieval import runtime, wire
 from phidex.retrieval.channel import Channel
-from phidex.retrieval.engine import hold_folder
+from phidex.retrieval.engine import hold_folder, wait_readable
 from phidex.retrieval.store import Where
 
 __all__ = ["opened"]  # a fixture
@@ -158,6 +159,28 @@ def test_a_reply_that_is_noise_is_an_error(tmp_path: Path) -> None:
         theirs.sendall(b"\x01\0\0\0\xc1")
         with pytest.raises(ConnectionAbortedError):
             wire.receive(mine, time.monotonic() + 1)
+
+
+@pytest.fixture
+def high_descriptor() -> Iterator[socket.socket]:
+    """One end of a connection whose other end has written, with a number that `select.select` refuses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("so many files may not be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    mine, theirs = socket.socketpair()
+    try:
+        with mine, theirs, socket.socket(fileno=fcntl.fcntl(mine, fcntl.F_DUPFD_CLOEXEC, 1100)) as high:
+            theirs.sendall(b"x")
+            yield high
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_thousand_connections_are_no_limit(high_descriptor: socket.socket) -> None:
+    assert high_descriptor.fileno() >= 1100
+    wait_readable(high_descriptor)
+    assert high_descriptor.recv(1) == b"x"
 
 
 def test_an_unknown_operation(opened: Opened) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phidex.retrieval import lexical
 from phidex.retrieval.lexical import normalize, passage_vector, query_vector
 
 
@@ -75,6 +76,22 @@ def test_a_word_counts_more_than_its_pieces_and_saturates() -> None:
     once, often = passage_vector("boiler"), passage_vector("boiler " * 10)
     assert once.values.max() > 1.5 * once.values.min()
     assert once.values.max() < often.values.max() < 2.2
+
+
+def test_runs_without_spaces_are_not_remembered() -> None:
+    caches = [value for value in vars(lexical).values() if hasattr(value, "cache_info")]
+    passage_vector("boiler 서울에서 правила")
+    before = [cache.cache_info().currsize for cache in caches]
+    assert min(before) >= 3
+    query_vector("boiler 今日の日経平均株価は上昇した กรุงเทพมหานคร 서울에서 правила ນະຄອນຫຼວງ")
+    assert [cache.cache_info().currsize for cache in caches] == before
+
+
+def test_terms_of_each_script_are_the_ones_of_the_stored_vectors() -> None:
+    text = "The boiler 2021 правила 北京大学 กรุงเทพ 서울에서 ไทย北京 12\u1090 の"
+    vector = passage_vector(text)
+    assert (len(vector.indices), int(vector.indices.sum(dtype=np.uint64))) == (39, 86_532_730_136)
+    assert float(vector.values.sum()) == pytest.approx(35.9609)
 
 
 def test_punctuation_alone_has_no_terms() -> None:

@@ -103,6 +103,8 @@ def test_pages_can_be_turned_and_the_passage_looked_at(mill: Path) -> None:
     app = ask(open_app(), "Who signed the lease of the mill?")
     app.button(key="next").click().run()
     assert app.get("image")[0].proto.imgs[0].alt == "Page 3 of lease.pdf"
+    assert app.button(key="back").label == r"Back to p\. 2"  # labels are markdown
+    assert r"Remove lease\.pdf from the collection" in [button.help for button in app.button]
     assert app.button(key="next").disabled
     app.button(key="back").click().run()
     assert app.get("image")[0].proto.imgs[0].alt == "Page 2 of lease.pdf"
@@ -183,6 +185,16 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_files_of_the_working_folder_are_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise SystemExit('not ours')")
+    command = launch.command(8501)
+    code = "import sys; print(sys.path[0] in ('', sys.argv[1]))"  # by -m the working folder comes first
+    at = command.index("-m")
+    (tmp_path / "where.py").write_text(code)
+    done = subprocess.run([*command[:at], "-c", code, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.fixture
