@@ -45,8 +45,10 @@ def main(extras: list[str]) -> int:
 
 def _make_venv() -> bool:
     """A new one; what a failed attempt has left goes away, before and after."""
-    if _python().exists() and subprocess.run([str(_python()), "-m", "ensurepip"], capture_output=True).returncode == 0:
-        return _has_pip()  # made by a tool that leaves pip out, such as uv
+    if _python().exists():  # made by a tool that leaves pip out, such as uv, it can be given one
+        subprocess.run([str(_python()), "-m", "ensurepip"], capture_output=True)
+        if _has_pip():
+            return True
     if VENV.exists():
         print(f"{VENV.name} has no pip that works: removed", flush=True)
         shutil.rmtree(VENV)
