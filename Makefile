@@ -11,7 +11,7 @@ help:            ## this list
 
 demo:            ## set up, ingest real manuals in several languages, ask them questions
 	@$(PYTHON) setup/install.py dense ui
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -u examples/demo.py
 
 test:            ## set up all that the tests need, and run them
 	@$(PYTHON) setup/install.py dev

@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "demo"
 QUESTIONS = (
     "How can I build a package in a clean environment?",
-    "How do I log in to my guests from the physical box without looking up their IP addresses?",  # reworded
+    # In other words than the manual's, which says "bug reporter" and "remind".
+    "People who complain about my package keep leaving out the same details; how can I prompt them for these?",
     "Wie finde ich Fehler in einem Paket?",
     "什么是上游维护者？",
     "Кто такой сопровождающий?",
@@ -42,8 +43,8 @@ def main() -> None:
     out.print(Rule(align="left"))
     out.print(f"Pictures of the cited pages, the places marked: {DEMO / 'pictures'}")
     out.print(f'Ask your own:    .venv/bin/phidex ask "…" --data {DEMO / "data"}')
-    out.print("Your documents:  .venv/bin/phidex ingest FOLDER")
-    out.print("The web app:     make ui")
+    out.print(f"In the browser:  .venv/bin/phidex ui --data {DEMO / 'data'}")
+    out.print("Your documents:  .venv/bin/phidex ingest FOLDER     (then make ui)")
 
 
 if __name__ == "__main__":

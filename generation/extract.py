@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,10 @@ NOTICE = f"(Quoted without a model, since none is configured. For written answer
 
 _PASSAGES = 6  # best hits whose sentences compete
 _QUOTES = 3
+_LEADERS = 4  # dotted leaders in a passage that make it a table of contents
 _NEAR_BEST = 0.6  # of the best sentence's score: what is weaker is not quoted beside it
+# A line of a table of contents or an index: dotted leaders, or the last entry's page before the next one's number.
+_CONTENTS_LINE = re.compile(r"\u2026|\.{4}|(?:\. ){4}|^\d+ +(?:\d+|[A-Z])\.\d+(?:\.\d+)* ", re.MULTILINE)
 _MIN_CHARS, _MIN_CHARS_CJK, _MAX_CHARS = 25, 8, 700
 _DENSE_SENTENCES = 40  # sentences that are embedded, at 3-4 ms each
 
@@ -40,7 +44,8 @@ def extract_answer(
         embedder: ranks sentences by meaning too, where it knows their language.
     """
     packed = {chunk.id: (block, chunk) for block in context.blocks for chunk in block.chunks}
-    best = [hit for hit in hits if hit.chunk.id in packed][:_PASSAGES]
+    best = [hit for hit in hits if hit.chunk.id in packed]
+    best = ([hit for hit in best if hit.chunk.text.count("\u2026") < _LEADERS] or best)[:_PASSAGES]  # contents come last
     rarity = Rarity.of(hit.chunk.text for hit in hits)
     candidates = _scored(question, best, packed, rarity, embedder)
     candidates.sort(key=lambda candidate: -candidate.score)
@@ -89,4 +94,5 @@ def _quotable(text: str) -> list[tuple[int, int]]:
     """Sentences long enough to say something, short enough to quote; the whole passage where there are none."""
     least = _MIN_CHARS_CJK if CJK.search(text) else _MIN_CHARS
     spans = [span for span in sentence_spans(text) if least <= span[1] - span[0] <= _MAX_CHARS]
+    spans = [span for span in spans if not _CONTENTS_LINE.search(text, *span)] or spans
     return spans or [(0, min(len(text), _MAX_CHARS))]

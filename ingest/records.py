@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import unquote, unquote_to_bytes, urlparse
 
 from phidex.errors import InputError
@@ -22,6 +22,7 @@ Box = tuple[float, float, float, float]
 BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
 Modality = Literal["text", "table", "code", "image", "frame", "speech"]
 SourceKind = Literal["pdf", "text", "markdown", "html", "code", "video", "audio", "image", "office"]
+KINDS: tuple[str, ...] = get_args(SourceKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,8 +289,15 @@ def _filters(
     tags: list[str] | None,
     pages: str | None,
 ) -> Any:
+    from phidex.ingest.records import KINDS
     from phidex.retrieval.search import Filters, page_range
 
+    unknown = [kind for kind in kinds or () if kind.lower() not in KINDS]
+    if unknown:
+        raise InputError(f"there is no kind {unknown[0]!r}", hint=f"kinds are: {', '.join(KINDS)}")
+    strange = [language for language in languages or () if not (language.isalpha() and len(language) in (2, 3))]
+    if strange:
+        raise InputError(f"{strange[0]!r} is no language code", hint="write ISO 639-1, such as en, de or ja")
     return Filters(
         sources=tuple(phidex.find_sources(*sources, collection=collection)) if sources else (),
         kinds=tuple(kind.lower() for kind in kinds or ()),

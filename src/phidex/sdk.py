@@ -261,7 +261,7 @@ class Phidex:
         """Names of the collections, sorted."""
         from phidex.retrieval.collection import Collection
 
-        return sorted(Collection.names(self._opened()))
+        return sorted(Collection.names(self._opened())) if self._has_data() else []
 
     def status(self) -> dict[str, Any]:
         """Collections with their sources, chunks, languages and what is pending; the store; the models."""
@@ -269,7 +269,7 @@ class Phidex:
         from phidex.retrieval.collection import Collection
 
         found: dict[str, Any] = {}
-        for name in Collection.names(self._opened()):
+        for name in self.collections():
             target = Collection.open(self._opened(), name)
             entries = target.entries()
             found[name] = {
@@ -305,6 +305,10 @@ class Phidex:
         )
         yield from responder.events(question, hits, timings={"search": time.monotonic() - started}, cancelled=cancelled)
 
+    def _has_data(self) -> bool:
+        """Whether there is anything to read: looking must not make a folder."""
+        return bool(self.settings.store.url) or self.settings.data.is_dir()
+
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
@@ -317,6 +321,8 @@ class Phidex:
         """The collection; what it was made with is read again after a second, since others may make it anew."""
         from phidex.retrieval.collection import Collection
 
+        if not self._has_data():
+            raise NotFoundError(f"there is no data folder {self.settings.data}", hint="ingest first, or name it with --data")
         known = self._collections.get(name)
         if known is None or time.monotonic() - known[1] > _REOPEN_S:
             known = self._collections[name] = (Collection.open(self._opened(), name), time.monotonic())

@@ -69,8 +69,6 @@ class IngestProgress:
         seconds = self._progress.tasks[0].elapsed or 0
         rate = f"{self._pages} pages, {self._pages / seconds:.0f}/s" if self._pages and seconds else ""
         self._progress.update(self._files, completed=number, total=total, rate=rate)
-        if file.outcome == "failed":
-            self._progress.console.print(f"[red]failed[/] {escape(file.path)}: {escape(file.reason)}")
 
     def embedded(self, done: int, total: int) -> None:
         """More passages embedded."""
@@ -97,6 +95,9 @@ def show_report(report: IngestReport, *, collection: str, background: bool) -> N
     for file in report.files:
         for warning in file.warnings:
             out.print(f"[yellow]note[/] {escape(file.path)}: {escape(warning)}")
+    for file in report.files:
+        if file.outcome == "skipped":
+            out.print(f"[yellow]skipped[/] {escape(file.path)}: {escape(file.reason)}")
     for file in report.failed:
         hint = f" ({file.hint})" if file.hint else ""
         out.print(f"[red]failed[/] {escape(file.path)}: {escape(file.reason + hint)}")
@@ -136,6 +137,8 @@ class AnswerPrinter:
         self._out.print("\n")
         for citation in answer.citations:
             mark = "[green]verified[/]" if citation.verified else "[yellow]not verified[/]"
+            if answer.route.role == "extractive":
+                mark = "[dim]verbatim[/]"
             self._out.print(f"[bold]{escape(f'[{citation.marker}]')} {_place(citation.source, citation.locator)}[/]  {mark}")
             if citation.quote:
                 self._out.print(f"    [dim]{escape(' '.join(citation.quote.split())[:_PREVIEW_CHARS])}[/]")

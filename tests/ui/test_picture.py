@@ -20,7 +20,7 @@ pymupdf: Any = _pymupdf  # its own types are incomplete
 
 @pytest.fixture
 def painter() -> Generator[Painter]:
-    painter = Painter(limit_s=1)
+    painter = Painter(limit_s=5.0)
     yield painter
     painter.close()
 
