@@ -322,7 +322,8 @@ class Phidex:
         from phidex.retrieval.collection import Collection
 
         if not self._has_data():
-            raise NotFoundError(f"there is no data folder {self.settings.data}", hint="ingest first, or name it with --data")
+            message = f"there is no collection {name!r}, since there is no data folder {self.settings.data}"
+            raise NotFoundError(message, hint="ingest into it first, or name the folder with --data")
         known = self._collections.get(name)
         if known is None or time.monotonic() - known[1] > _REOPEN_S:
             known = self._collections[name] = (Collection.open(self._opened(), name), time.monotonic())

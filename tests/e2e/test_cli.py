@@ -106,7 +106,7 @@ def test_questions_that_cannot_be_asked(phidex_cli: CommandLine, documents: list
     for command in (["search", "x"], ["ask", "x"], ["complete"], ["remove", "--all"]):
         result = phidex_cli(*command, "--collection", "nowhere", code=2)
         assert "there is no collection 'nowhere'" in result.stderr
-        assert "none yet" in result.stderr
+        assert "no data folder" in result.stderr
     take_in(phidex_cli, phidex_cli.home / "docs")
     take_in(phidex_cli, phidex_cli.home / "docs", collection="second")
     result = phidex_cli("search", "x", "-c", "nowhere", code=2)
@@ -175,7 +175,7 @@ def test_the_same_for_people(phidex_cli: CommandLine, documents: list[Document])
     assert marker in found
     answered = phidex_cli("ask", f"Where was the {marker}?").stdout
     assert "[1] manual.pdf, p. 3" in answered
-    assert "verified" in answered
+    assert "verbatim" in answered
     assert "route: extractive" in answered
     assert "PHIDEX_CHAT__URL" in answered
     listed = phidex_cli("sources").stdout
