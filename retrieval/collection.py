@@ -133,6 +133,9 @@ class Collection:
         moving = self._seen or self.transitions()
         for _ in range(_LOOKS):
             found = read(moving)
+            if self._is_still(moving):
+                self._seen = moving
+                return found
             before, moving = moving, self.transitions()
             if moving == before:
                 self._seen = moving
@@ -159,6 +162,12 @@ class Collection:
     def sources(self, ids: Sequence[str]) -> dict[str, Source]:
         """The sources that exist among `ids`."""
         return {record.id: source_of(record.payload) for record in self.store.retrieve(self.name + CATALOGUE, ids)}
+
+    def _is_still(self, moving: Transitions) -> bool:
+        """Whether nothing was moving and nothing has begun since: each beginning changes the stamp before any point changes."""
+        if moving.hidden():
+            return False
+        return [r.payload.get("stamp", "") for r in self.store.retrieve(self.name + CATALOGUE, [META_ID])] == [moving.stamp]
 
     def sources_during(self, moving: Transitions, ids: Sequence[str]) -> dict[str, Source]:
         """The same inside `steadily`, where what was read is good until something changes."""

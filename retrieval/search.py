@@ -156,7 +156,11 @@ def _known(query: str, embedder: Embedder) -> bool:
 
 
 def _hits(collection: Collection, moving: Transitions, ranked: Sequence[Scored], found: dict[str, list[Scored]]) -> list[Hit]:
-    places = {leg: {hit.id: LegRank(rank, hit.score) for rank, hit in enumerate(hits, 1)} for leg, hits in found.items()}
+    wanted = {hit.id for hit in ranked}
+    places = {
+        leg: {hit.id: LegRank(rank, hit.score) for rank, hit in enumerate(hits, 1) if hit.id in wanted}
+        for leg, hits in found.items()
+    }
     records = {record.id: record for record in collection.store.retrieve(collection.name, [hit.id for hit in ranked])}
     chunks = [(chunk_of(hit.id, records[hit.id].payload), hit.score) for hit in ranked if hit.id in records]
     sources = collection.sources_during(moving, sorted({chunk.source_id for chunk, _ in chunks}))
