@@ -137,10 +137,9 @@ class Collection:
                 self._seen = moving
                 return found
             before, moving = moving, self.transitions()
-            if moving == before:
-                self._seen = moving
+            self._seen = moving if moving == before else None
+            if self._seen:
                 return found
-            self._seen = None
         log.warning("no quiet moment collection=%s looks=%d", self.name, _LOOKS)
         return read(moving)
 
