@@ -30,7 +30,7 @@ from phidex.retrieval.catalogue import (
 from phidex.retrieval.embed import Embedder, EmbedderIdentity
 from phidex.retrieval.lexical import ANALYZER_VERSION, passage_vector
 from phidex.retrieval.payload import chunk_of, chunk_payload, content_key, searchable_text, source_of, source_payload
-from phidex.retrieval.store import Condition, HasId, HasVector, Match, Payload, Point, Range, Record, Store, Where
+from phidex.retrieval.store import Condition, HasId, HasVector, Match, Payload, Point, Record, Store, Where
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +137,9 @@ class Collection:
                 self._seen = moving
                 return found
             before, moving = moving, self.transitions()
-            self._seen = moving if moving == before else None
-            if self._seen:
+            steady = moving == before
+            self._seen = moving if steady else None
+            if steady:
                 return found
         log.warning("no quiet moment collection=%s looks=%d", self.name, _LOOKS)
         return read(moving)
@@ -181,12 +182,10 @@ class Collection:
         """The chunks that exist among `ids`, in that order."""
         return [chunk_of(record.id, record.payload) for record in self.store.retrieve(self.name, ids)]
 
-    def source_chunks(self, source_id: str, *, orders: tuple[int, int] | None = None) -> list[Chunk]:
-        """All visible chunks of a source in document order; `orders` limits them to a range of positions."""
-        must: list[Condition] = [Match("source_id", (source_id,))]
-        if orders is not None:
-            must.append(Range("order", orders[0], orders[1]))
-        found = self.steadily(lambda moving: list(self._scroll(self.name, Where(tuple(must), moving.hidden()), None)))
+    def source_chunks(self, source_id: str) -> list[Chunk]:
+        """All visible chunks of a source in document order."""
+        must = (Match("source_id", (source_id,)),)
+        found = self.steadily(lambda moving: list(self._scroll(self.name, Where(must, moving.hidden()), None)))
         return sorted((chunk_of(record.id, record.payload) for record in found), key=lambda chunk: chunk.order)
 
     def count(self) -> int:
