@@ -32,11 +32,15 @@ def detect_language(text: str) -> tuple[str, float]:
     >>> detect_language("Der Himmel über Berlin ist heute grau.")[0]
     'de'
     """
+    return rank_languages(text, 1)[0]
+
+
+def rank_languages(text: str, count: int) -> list[tuple[str, float]]:
+    """The most probable languages with their probabilities, best first; as `detect_language` otherwise."""
     sample = " ".join(text[: 2 * _SAMPLE_CHARS].split())[:_SAMPLE_CHARS]
     if not any(map(str.isalpha, sample)):
-        return UNDETERMINED, 0.0
-    best = _detector().detect(sample, model="lite")[0]
-    return str(best["lang"]), float(best["score"])
+        return [(UNDETERMINED, 0.0)]
+    return [(str(found["lang"]), float(found["score"])) for found in _detector().detect(sample, model="lite", k=count)]
 
 
 def chunk_language(text: str, document_language: str) -> str:

@@ -19,9 +19,13 @@ from phidex.errors import InputError
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points; origin top left, y grows downwards."""
 
-BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
+Cells = tuple[int, int, int, int]
+"""First row, first column, last row, last column; 1-based, both ends included."""
+
+BlockKind = Literal["heading", "paragraph", "list_item", "code", "table", "caption", "footnote", "figure"]
+Unit = Literal["page", "slide", "line", "paragraph", "item"]
 Modality = Literal["text", "table", "code", "image", "frame", "speech"]
-SourceKind = Literal["pdf", "text", "markdown", "html", "code", "video", "audio", "image", "office"]
+SourceKind = Literal["pdf", "text", "markdown", "html", "code", "video", "audio", "image", "office", "book", "email", "data"]
 KINDS: tuple[str, ...] = get_args(SourceKind)
 
 
@@ -29,12 +33,14 @@ KINDS: tuple[str, ...] = get_args(SourceKind)
 class Anchor:
     """Where a piece of a block's text stands: from `start` (an offset into the block's text) to the next anchor.
 
-    Exactly one of `box` (PDF) and `line` (text files, 1-based) is set.
+    Exactly one of them is set: `box` on a page or slide, `line` (1-based; a paragraph's or item's number where `Parsed.unit`
+    says so), `cells` of a sheet (first row, first column, last row, last column, 1-based).
     """
 
     start: int
     box: Box | None = None
     line: int | None = None
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,11 @@ class Block:
         kind: what it is.
         anchors: at least one, ascending by `start`, the first at 0.
         level: heading level from 1 (a title) to 6; 0 for all else.
-        page_number: 1-based page for paged documents, otherwise None.
+        page_number: 1-based page or slide for paged documents, otherwise None.
+        part: the part of the document it stands in, where it has parts: a sheet, a chapter, an attachment, a JSON pointer.
+        symbol: of code, the dotted name of what is defined here ("Collection.replace"); such a block is a chunk of its own.
+        links: of code, names that it imports and calls.
+        image: of a figure, its index in `Parsed.images`.
     """
 
     text: str
@@ -54,6 +64,20 @@ class Block:
     anchors: tuple[Anchor, ...]
     level: int = 0
     page_number: int | None = None
+    part: str = ""
+    symbol: str = ""
+    links: tuple[str, ...] = ()
+    image: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture cut out of a document: an image file in memory (PNG or JPEG), and its size in pixels."""
+
+    data: bytes
+    mime: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,8 @@ class Parsed:
         furniture: running headers, footers and page numbers that were kept out of `blocks`.
         warnings: what was lost or repaired, in sentences for people.
         metadata: author, date and the like, as strings.
+        unit: what `Anchor.line` and `Block.page_number` count.
+        images: the pictures that blocks of kind "figure" show.
     """
 
     kind: SourceKind
@@ -81,6 +107,8 @@ class Parsed:
     furniture: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    unit: Unit = "line"
+    images: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +120,8 @@ class Source:
         uri: `file:///…` or another URI that names the document.
         sha256: of the bytes; what makes a second ingest cheap.
         language: ISO 639-1 code of most of its text; "und" when undetermined.
+        blob: id of its bytes among the blobs (`ingest/run/blobs.py`), where the uri is no file of this machine.
+        also: uris of other documents with the same bytes.
     """
 
     id: str
@@ -105,11 +135,14 @@ class Source:
     size_bytes: int = 0
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    blob: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The file name at the end of the uri."""
-        return unquote(self.uri.rstrip("/").rsplit("/", 1)[-1])
+        """The file name at the end of the uri; of what lies in a repository or archive, its path in there."""
+        inner = self.metadata.get("path") or unquote(self.uri.partition("#")[2])
+        return inner or unquote(self.uri.rstrip("/").rsplit("/", 1)[-1])
 
     def local_path(self) -> Path:
         """The file that the uri names; it may be gone by now.
@@ -118,7 +151,7 @@ class Source:
             InputError: the source is no file of this machine.
         """
         parsed = urlparse(self.uri)
-        if parsed.scheme != "file":
+        if parsed.scheme != "file" or parsed.fragment:
             raise InputError(f"{self.name} is not a file on this machine", hint="only its stored passages can be shown")
         return Path(os.fsdecode(unquote_to_bytes(parsed.path)))
 
@@ -137,6 +170,8 @@ class Source:
             "size_bytes": self.size_bytes,
             "tags": list(self.tags),
             "metadata": dict(self.metadata),
+            "blob": self.blob,
+            "also": list(self.also),
         }
 
 
@@ -147,9 +182,10 @@ class PageLocator:
     page_number: int
     boxes: tuple[Box, ...] = ()
     page_label: str = ""
+    unit: Literal["page", "slide"] = "page"
 
     def __str__(self) -> str:
-        number = f"p. {self.page_number}"
+        number = f"{'slide' if self.unit == 'slide' else 'p.'} {self.page_number}"
         return f"{number} (printed {self.page_label})" if self.page_label else number
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,6 +195,7 @@ class PageLocator:
             "page_number": self.page_number,
             "page_label": self.page_label or str(self.page_number),
             "boxes": [list(box) for box in self.boxes],
+            "unit": self.unit,
         }
 
 
@@ -186,6 +223,42 @@ class LineLocator:
 
 
 @dataclass(frozen=True, slots=True)
+class PartLocator:
+    """A stretch of a document without pages and lines: paragraphs or items `start` to `end` (1-based, both included).
+
+    `part` is the chapter, attachment or JSON pointer they stand in; "" for the document itself.
+    """
+
+    part: str
+    start: int
+    end: int
+    unit: Literal["paragraph", "item"] = "paragraph"
+
+    def __str__(self) -> str:
+        stretch = f"{self.unit} {self.start}" if self.start == self.end else f"{self.unit}s {self.start}-{self.end}"
+        return f"{self.part}, {stretch}" if self.part else stretch
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with `type` = "part"."""
+        return {"type": "part", "part": self.part, "start": self.start, "end": self.end, "unit": self.unit}
+
+
+@dataclass(frozen=True, slots=True)
+class CellLocator:
+    """A range of cells as a spreadsheet names it: sheet "Budget", cells "A2:F40"; the sheet of a CSV file is ""."""
+
+    sheet: str
+    cells: str
+
+    def __str__(self) -> str:
+        return f"{self.sheet}!{self.cells}" if self.sheet else self.cells
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with `type` = "cells"."""
+        return {"type": "cells", "sheet": self.sheet, "cells": self.cells}
+
+
+@dataclass(frozen=True, slots=True)
 class TimeLocator:
     """A stretch of a recording in seconds, and the key frame shown in it (a blob id), if any."""
 
@@ -202,7 +275,7 @@ class TimeLocator:
         return {"type": "time", "start_s": self.start_s, "end_s": self.end_s, "frame": self.frame}
 
 
-Locator = PageLocator | LineLocator | TimeLocator
+Locator = PageLocator | LineLocator | PartLocator | CellLocator | TimeLocator
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +289,9 @@ class Chunk:
         order: position in its source, from 0.
         heading: titles of the sections it stands in, outermost first.
         token_count: by the chunker's own tokenizer.
-        links: ids or names of related chunks.
+        links: ids or names of related chunks: of code, what it imports and calls.
+        symbol: of code, the dotted name of what is defined here.
+        image: of a figure, the id of its picture among the blobs.
     """
 
     id: str
@@ -229,6 +304,8 @@ class Chunk:
     heading: tuple[str, ...] = ()
     token_count: int = 0
     links: tuple[str, ...] = ()
+    symbol: str = ""
+    image: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values."""
@@ -243,6 +320,8 @@ class Chunk:
             "heading": list(self.heading),
             "token_count": self.token_count,
             "links": list(self.links),
+            "symbol": self.symbol,
+            "image": self.image,
         }
 
 
@@ -256,8 +335,12 @@ def locator_from_dict(data: Mapping[str, Any]) -> Locator:
         case "page":
             boxes = tuple((float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in data["boxes"])
             number, label = int(data["page_number"]), str(data["page_label"])
-            return PageLocator(number, boxes, "" if label == str(number) else label)
+            return PageLocator(number, boxes, "" if label == str(number) else label, data.get("unit", "page"))
         case "lines":
             return LineLocator(data["path"], int(data["start_line"]), int(data["end_line"]), data["commit"])
+        case "part":
+            return PartLocator(data["part"], int(data["start"]), int(data["end"]), data["unit"])
+        case "cells":
+            return CellLocator(data["sheet"], data["cells"])
         case _:
             return TimeLocator(float(data["start_s"]), float(data["end_s"]), data["frame"])

@@ -42,7 +42,7 @@ def pdf_bytes() -> bytes:
         ("README.MD", b"<h1 align=center>x</h1>", "markdown"),
         ("a.mdx", b"# x", "markdown"),
         ("a.rst", b"Title\n=====", "text"),
-        ("a.json", b'{"a": 1}', "text"),
+        ("a.json", b'{"a": 1}', "json"),
         ("a.unknown", b"plain words", "text"),
         ("a.txt", "日本語".encode("utf-16"), "text"),
         ("a.txt", b"PK is not a magic number here", "text"),
@@ -58,11 +58,11 @@ def test_kind_from_bytes_then_name(name: str, data: bytes, kind: str) -> None:
     [
         ("a.pdf", b"", "empty"),
         ("a.txt", b"", "empty"),
-        ("a.docx", b"PK\x03\x04\x14\x00", "Office"),
-        ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00", "PNG"),
+        ("a.docx", b"PK\x03\x04\x14\x00", "damaged or cut off"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00", "damaged or no image"),
         ("a.pdf", bytes(range(256)), "not a PDF"),
         ("a.bin", bytes(range(256)), "unknown kind"),
-        ("a.pdf", b"%PDF-1.7\n" + b"garbage " * 50, "truncated or damaged"),
+        ("a.pdf", b"%PDF-1.7\n" + b"garbage " * 50, "truncated"),
         ("a.pdf", pdf_bytes()[:300], "truncated|no text"),
     ],
 )

@@ -1,0 +1,174 @@
+"""Image files: each frame is a page that is recognised (`scan.py`), its boxes in points as if it were printed.
+
+PNG, JPEG, TIFF with any number of pages, WebP, BMP and GIF, by Pillow. Of an animation only the first frame is read.
+`image_pdf` makes a PDF of the same pages, on which cited boxes can be shown.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymupdf as _pymupdf
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from phidex.errors import InputError
+from phidex.ingest.ocr.raster import gray_raster
+from phidex.ingest.ocr.scan import Scans, page_ranges
+from phidex.ingest.options import DEFAULT, ParseOptions
+from phidex.ingest.pdf.document import build_blocks, find_title
+from phidex.ingest.pdf.lines import Fonts, Page
+from phidex.ingest.records import Parsed
+
+pymupdf: Any = _pymupdf  # its own types are incomplete
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
+"""What Pillow is allowed to open: its other readers are of no use here and have had faults."""
+
+MAX_PIXELS = 250_000_000
+"""A frame with more is refused: A3 at 1,200 dpi has 280 million, a decompression bomb any number."""
+
+_LONG_SIDE_INCHES = 11.7  # of A4: what a picture that does not say its resolution is taken to show
+_SCREEN_DPI = frozenset((72, 96))  # what programs write that know no better
+_FAULTS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+)
+
+
+def parse_image(data: bytes, path: Path, options: ParseOptions = DEFAULT) -> Parsed:
+    """The text of an image file, page by page. Some 2 s of CPU a page, 2 to 5 s more for the first.
+
+    Raises:
+        InputError: it is damaged, too large or without text, recognition is off, or Tesseract or a language pack is missing.
+    """
+    if options.ocr == "off":
+        raise InputError(f"{path.name} is an image, and recognition is off.", hint="turn it on: PHIDEX_INGEST__OCR=auto")
+    scans, fonts = Scans(options), Fonts()
+    pages: list[Page] = []
+    lost: list[int] = []
+    with _opened(data, path) as picture:
+        count, mime = _count(picture, path, options), Image.MIME[picture.format or ""]
+        animated = getattr(picture, "n_frames", 1) > count
+        for index in range(count):
+            try:
+                frame, dpi = _frame(picture, index)
+                page = scans.read(gray_raster(frame, dpi), index, fonts)
+            except _FAULTS:
+                lost.append(index + 1)
+                page = Page(index, 0.0, 0.0, [])
+            pages.append(page)
+            if options.on_page:
+                options.on_page(index + 1, count)
+    if not any(page.lines for page in pages):
+        damaged = InputError(f"{path.name} is damaged: its pixels cannot be read.", hint="fetch or export the file again")
+        blank = InputError(f"{path.name} shows no text that could be recognised.", hint="check that it is the right file")
+        raise scans.error(path) or (damaged if lost else blank)
+    notes = [f"{page_ranges(lost)} could not be read."] if lost else []
+    notes += ["Only the first frame of the animation was read."] if animated else []
+    blocks = scans.place(build_blocks(pages, [], fonts))
+    return Parsed(
+        kind="image",
+        blocks=tuple(blocks),
+        title=find_title("", blocks),
+        mime=mime,
+        page_count=count,
+        warnings=(*notes, *scans.warnings()),
+    )
+
+
+def image_pdf(data: bytes, path: Path) -> bytes:
+    """A PDF with one page a frame, whose points are those of the boxes that `parse_image` gives.
+
+    Raises:
+        InputError: the image cannot be read.
+    """
+    with _opened(data, path) as picture, pymupdf.open() as document:
+        for index in range(_count(picture, path, DEFAULT)):
+            try:
+                frame, dpi = _frame(picture, index)
+                file = io.BytesIO()
+                shown = frame if frame.mode in ("L", "RGB", "1") else frame.convert("RGB")
+                shown.save(file, "JPEG" if shown.mode == "RGB" else "PNG")
+            except _FAULTS as exc:
+                raise InputError(f"page {index + 1} of {path.name} cannot be drawn", hint="the image is damaged there") from exc
+            page = document.new_page(width=frame.width * 72 / dpi, height=frame.height * 72 / dpi)
+            page.insert_image(page.rect, stream=file.getvalue())
+        return document.tobytes()
+
+
+@contextmanager
+def _opened(data: bytes, path: Path) -> Generator[Image.Image]:
+    """The image, of which only the header has been read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # damaged metadata, and sizes that are checked here
+        try:
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.DecompressionBombError as exc:
+            raise _too_large(path, str(exc)) from exc
+        except UnidentifiedImageError as exc:
+            raise InputError(f"{path.name} is damaged or no image.", hint="fetch or export the file again") from exc
+        except _FAULTS as exc:
+            raise InputError(f"{path.name} is a damaged image.", hint="fetch or export the file again") from exc
+        with picture:
+            _check_size(picture, path)
+            yield picture
+
+
+def _check_size(picture: Image.Image, path: Path) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _too_large(path, f"{picture.width} x {picture.height} pixels")
+
+
+def _too_large(path: Path, size: str) -> InputError:
+    limit = f"{MAX_PIXELS // 1_000_000} megapixels are the limit"
+    return InputError(f"{path.name} is too large an image: {size}; {limit}.", hint="save it smaller")
+
+
+def _count(picture: Image.Image, path: Path, options: ParseOptions) -> int:
+    """How many frames are pages: all of a TIFF, the first of an animation."""
+    if picture.format != "TIFF":
+        return 1
+    try:
+        count = int(getattr(picture, "n_frames", 1))
+    except _FAULTS:
+        return 1
+    if count > options.max_pages:
+        raise InputError(
+            f"{path.name} has {count:,} pages, more than the {options.max_pages:,} that are read of one document.",
+            hint="split it, or raise PHIDEX_INGEST__MAX_PAGES",
+        )
+    return count
+
+
+def _frame(picture: Image.Image, index: int) -> tuple[Image.Image, float]:
+    """A frame as it is meant to be seen, and its pixels an inch."""
+    picture.seek(index)
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError("too many pixels")
+    dpi = _dpi(picture)
+    return ImageOps.exif_transpose(picture), dpi
+
+
+def _dpi(picture: Image.Image) -> float:
+    """What the file says, where that can be believed; otherwise as if it showed a whole sheet of A4."""
+    try:
+        told = [float(value) for value in picture.info.get("dpi", ())]
+    except _FAULTS:
+        told = []
+    if len(told) == 2 and told[0] == told[1] and 60 <= told[0] <= 2400 and round(told[0]) not in _SCREEN_DPI:
+        return told[0]
+    return min(max(max(picture.size) / _LONG_SIDE_INCHES, 60.0), 600.0)

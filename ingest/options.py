@@ -1,0 +1,36 @@
+"""What a parser is told beside the bytes: how much care to take, how to read scans, and the limits of one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Quality = Literal["fast", "balanced", "layout"]
+Ocr = Literal["auto", "off", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How to parse; can be pickled when `on_page` is None.
+
+    Args:
+        quality: "fast" reads text alone; "balanced" also looks for tables and figures where a page's evidence says so;
+            "layout" asks a layout model for every page.
+        ocr: "auto" recognises pages that have no text of their own, "always" every page, "off" none.
+        ocr_languages: ISO 639-1 codes to expect on scans; empty: found out page by page.
+        passwords: tried on encrypted documents, in order.
+        max_pages: a document with more is refused.
+        on_page: called with pages done and pages in all, where a document takes long; also what keeps a worker's clock from
+            running out.
+    """
+
+    quality: Quality = "balanced"
+    ocr: Ocr = "auto"
+    ocr_languages: tuple[str, ...] = ()
+    passwords: tuple[str, ...] = field(default=(), repr=False)  # never shown
+    max_pages: int = 50_000
+    on_page: Callable[[int, int], None] | None = None
+
+
+DEFAULT = ParseOptions()

@@ -1,0 +1,247 @@
+"""One file -> all that is to be stored of it: the stage that runs in worker processes, here or on a cluster.
+
+    Task -> read, hash -> parse -> pictures to the blobs -> chunk -> analyse -> Prepared | Failed
+
+`prepare` needs nothing but its task, and never raises for what is wrong with a file. It knows no settings and no store, so that
+a worker starts in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from phidex.errors import InputError, PhidexError
+from phidex.ingest.chunk import chunk_document
+from phidex.ingest.describe import Describe, describe_figures
+from phidex.ingest.language import document_language
+from phidex.ingest.options import DEFAULT, ParseOptions
+from phidex.ingest.parse import parse_file
+from phidex.ingest.records import Chunk, Parsed, Source
+from phidex.ingest.run.sink import Piece
+from phidex.ingest.tokens import TokenStarts, load_token_starts
+
+OnPage = Callable[[int, int], None]
+
+_VERSION = "chunks/2"  # changes whenever the same bytes would give other chunks
+_LARGE_BYTES = 64 << 20
+_ANALYSES_A_BEAT = 64  # chunks analysed between two signs of life
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides how bytes become chunks: the same for all files of a run.
+
+    Args:
+        memory_mb: what a worker may use; named where a file needs more.
+        analyse: `Sink.analyse`.
+        blobs: where pictures and originals are kept (`ingest/run/blobs.py`); "" stores none.
+        describe: puts pictures into words (`ingest/describe.py`); None leaves them without.
+    """
+
+    options: ParseOptions = DEFAULT
+    chunk_tokens: int = 256
+    tokenizer: Path | None = None
+    max_file_mb: int = 1024
+    memory_mb: int = 2048
+    analyse: Callable[[Chunk], Any] | None = None
+    blobs: str = ""
+    describe: Describe | None = None
+
+    def digest(self, sha256: str, tags: Iterable[str]) -> str:
+        """What a source's committed content depends on: its bytes, its tags, and how they are read and cut."""
+        told = ((one.name, getattr(self.options, one.name)) for one in fields(self.options))
+        options = (f"{name}={value!r}" for name, value in told if name not in ("on_page", "passwords"))
+        parts = (sha256, _VERSION, str(self.chunk_tokens), str(self.tokenizer or ""), *options, *tags)
+        parts += ("described",) * (self.describe is not None)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One file to prepare. Small, and can be pickled.
+
+    Args:
+        number: tells its result from others.
+        path: where the bytes lie.
+        place: its path in the repository or archive that it comes from; "" for the file's own name.
+        metadata: added to what the document says of itself.
+        keep: whether the bytes go to the blobs too, since the uri is no file of this machine.
+        data: the bytes, for a worker that cannot see `path`.
+    """
+
+    number: int
+    path: Path
+    uri: str
+    source_id: str
+    recipe: Recipe
+    size_bytes: int = 0
+    place: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    keep: bool = False
+    tags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A source with its chunks.
+
+    Args:
+        blobs: ids of the pictures and the original that were stored.
+        pieces: read once, at the latest when the next result is asked for.
+    """
+
+    number: int
+    source: Source
+    digest: str
+    pieces: Iterable[Piece]
+    warnings: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be read, and why. `detail` is for the log."""
+
+    number: int
+    reason: str
+    hint: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+def prepare(task: Task, on_page: OnPage | None = None) -> Prepared | Failed:
+    """What is to be stored of a file; raises nothing.
+
+    Args:
+        on_page: called with pages done and pages in all, and again and again with (0, 0) where there are no pages to count.
+    """
+    started = time.monotonic()
+    try:
+        prepared = _prepare(task, on_page)
+        return replace(prepared, seconds=time.monotonic() - started)
+    except PhidexError as exc:  # the file's fault, or there is no place for its pictures
+        reason, hint, detail = exc.message, exc.hint, ""
+    except MemoryError:
+        reason = f"needs more than {task.recipe.memory_mb} MB of memory"
+        hint, detail = "raise PHIDEX_INGEST__MEMORY_MB to take it", ""
+    except Exception as exc:  # noqa: BLE001  a parser's own fault is a file's failure too; the trace goes to the log
+        reason, hint, detail = f"{type(exc).__name__}: {exc}", "please report this file", traceback.format_exc()
+    return Failed(task.number, printable(reason), hint, detail, time.monotonic() - started)
+
+
+def printable(text: Path | str) -> str:
+    """The text with the bytes of file names that are no UTF-8 replaced, so that it can be stored and printed anywhere."""
+    return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def hash_file(path: Path, max_file_mb: int) -> tuple[str, int]:
+    """SHA-256 and size of a file, read in pieces.
+
+    Raises:
+        InputError: it is too large, no regular file, or cannot be read.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for its writer
+            raise InputError("not a regular file", hint="name a file or a folder")
+        if status.st_size > max_file_mb << 20:
+            raise InputError(f"larger than {max_file_mb} MB", hint="raise PHIDEX_INGEST__MAX_FILE_MB to take it")
+        with path.open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), status.st_size
+    except OSError as exc:
+        raise _unreadable(exc) from exc
+
+
+def _unreadable(exc: OSError) -> InputError:
+    return InputError(f"cannot be read: {exc.strerror}", hint="check that it exists and that you may read it")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise _unreadable(exc) from exc
+
+
+def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
+    recipe = task.recipe
+    if task.data is None and task.size_bytes > _LARGE_BYTES:  # a parser that can will read it piece by piece
+        data = None
+        sha256, size = hash_file(task.path, recipe.max_file_mb)
+    else:  # hashed again, of what is parsed: the file may have changed since it was found
+        data = _read(task.path) if task.data is None else task.data
+        sha256, size = hashlib.sha256(data).hexdigest(), len(data)
+    parsed = parse_file(task.path, data, replace(recipe.options, on_page=on_page))
+    beat = (lambda: on_page(0, 0)) if on_page else (lambda: None)
+    if recipe.describe:
+        parsed = describe_figures(parsed, recipe.describe, beat)
+    beat()
+    images, original = _store(task, parsed, data, sha256)
+    del data
+    language = document_language([block.text for block in parsed.blocks if block.kind != "code"])
+    source = _source(task, parsed, sha256=sha256, size=size, language=language, blob=original)
+    chunks = chunk_document(
+        parsed,
+        source_id=source.id,
+        path=task.place or source.name,
+        language=language,
+        limit_tokens=recipe.chunk_tokens,
+        token_starts=_ruler(recipe.tokenizer),
+        images=images,
+    )
+    beat()
+    pieces: list[Piece] = []
+    for chunk in chunks:
+        pieces.append((chunk, recipe.analyse(chunk) if recipe.analyse else None))
+        if len(pieces) % _ANALYSES_A_BEAT == 0:
+            beat()
+    blobs = tuple(dict.fromkeys((*filter(None, images), *filter(None, (original,)))))
+    return Prepared(task.number, source, recipe.digest(sha256, task.tags), pieces, parsed.warnings, blobs)
+
+
+def _store(task: Task, parsed: Parsed, data: bytes | None, sha256: str) -> tuple[tuple[str, ...], str]:
+    """Ids of the document's pictures, in their order, and of its bytes where they are to be kept; all stored by now."""
+    if not task.recipe.blobs or not (parsed.images or task.keep):
+        return ("",) * len(parsed.images), ""
+    from phidex.ingest.run.blobs import Blobs
+
+    blobs = Blobs(task.recipe.blobs)
+    images = tuple(blobs.put(task.source_id, image.data, "." + image.mime.rpartition("/")[2]) for image in parsed.images)
+    if not task.keep:
+        return images, ""
+    data = _read(task.path) if data is None else data
+    return images, blobs.put(task.source_id, data, task.path.suffix.lower(), sha256=sha256)
+
+
+def _source(task: Task, parsed: Parsed, *, sha256: str, size: int, language: str, blob: str) -> Source:
+    return Source(
+        id=task.source_id,
+        uri=task.uri,
+        kind=parsed.kind,
+        title=parsed.title or printable(task.path.stem),
+        sha256=sha256,
+        language=language,
+        mime=parsed.mime,
+        page_count=parsed.page_count,
+        size_bytes=size,
+        tags=task.tags,
+        metadata={**parsed.metadata, **task.metadata},
+        blob=blob,
+        also=task.also,
+    )
+
+
+@lru_cache(maxsize=1)
+def _ruler(tokenizer: Path | None) -> TokenStarts:
+    return load_token_starts(tokenizer)

@@ -1,0 +1,1 @@
+"""What is named becomes files to ingest: paths and folders, repositories, archives, URLs."""
