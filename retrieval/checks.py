@@ -17,7 +17,7 @@ import numpy as np
 from phidex.errors import InputError
 from phidex.retrieval.store import Floats, Indices, Payload, Point, SparseVector
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}(@[0-9]{1,6})?")  # the number: `CollectionMeta.points`
 
 
 def check_name(collection: str) -> str:

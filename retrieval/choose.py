@@ -84,9 +84,31 @@ def open_embedder(identity: EmbedderIdentity, settings: EmbedSettings, cache: Pa
     if embedder.fingerprint() != identity.fingerprint:
         raise ConfigError(
             f"the collection was embedded by another version of {identity.model}",
-            hint="ingest into a new collection with --collection, or put the earlier model files back",
+            hint="`phidex reindex` embeds its passages anew; or put the earlier model files back",
         )
     return Choice(embedder, f"{identity.model}, with which the collection was made")
+
+
+def renew_embedder(
+    identity: EmbedderIdentity | None, settings: EmbedSettings, cache: Path, *, model: str | None = None
+) -> tuple[EmbedderIdentity | None, Choice]:
+    """The embedder that a collection is to have from now on, and what there is of it now.
+
+    Args:
+        identity: the one it was made with. It stays where no other is asked for, unless its files have changed.
+        model: asked for in place of the settings' model; "none" does without dense vectors.
+
+    Raises:
+        ConfigError: a model was asked for by name and cannot be had.
+    """
+    if model is None and identity is not None and settings.model in ("auto", "none"):
+        try:
+            return identity, open_embedder(identity, settings, cache)
+        except ConfigError:  # its files have changed
+            model = "bundled" if identity.model == BUNDLED_MODEL else identity.model
+    asked = settings if model is None else settings.model_copy(update={"model": model})
+    choice = choose_embedder(asked, cache)
+    return choice.embedder.identity if choice.embedder else None, choice
 
 
 def _check_same(identity: EmbedderIdentity, settings: EmbedSettings) -> None:
@@ -94,7 +116,7 @@ def _check_same(identity: EmbedderIdentity, settings: EmbedSettings) -> None:
     if named not in ("auto", "none", identity.model):
         raise ConfigError(
             f"the collection was embedded by {identity.model}, and the setting asks for {named}",
-            hint=f"set PHIDEX_EMBED__MODEL=auto (it then uses {identity.model}), or ingest into a new collection",
+            hint=f"`phidex reindex` embeds its passages anew; or set PHIDEX_EMBED__MODEL=auto (it then uses {identity.model})",
         )
 
 

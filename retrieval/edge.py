@@ -13,7 +13,7 @@ from phidex.errors import InputError
 from phidex.retrieval import wire
 from phidex.retrieval.channel import Channel
 from phidex.retrieval.checks import check_dense, check_limit, check_name, encode_payloads
-from phidex.retrieval.store import Floats, Leg, Payload, Point, Record, Schema, Scored, Where
+from phidex.retrieval.store import Floats, Fused, Leg, Payload, Point, Record, Schema, Scored, Where
 from phidex.settings import StoreSettings
 
 _FRAME_IDS = 2000
@@ -74,6 +74,12 @@ class EdgeStore:
         """Merge `payload` into that of every point that matches, in one durable step; a None takes the key away."""
         self._ask("set_payload", collection, {"where": wire.encode_where(where), "payload": encode_payloads([payload])})
 
+    def amend(self, collection: str, changes: Sequence[tuple[str, Payload]]) -> None:
+        """Merge each payload into that of the point with its id; ids that do not exist are passed over."""
+        for start in range(0, len(changes), wire.FRAME_POINTS):
+            ids, payloads = zip(*changes[start : start + wire.FRAME_POINTS], strict=True)
+            self._ask("amend", collection, {"ids": wire.encode_ids(ids), "payloads": encode_payloads(payloads)})
+
     def delete(self, collection: str, where: Where) -> None:
         """Delete every point that matches."""
         self._ask("delete", collection, {"where": wire.encode_where(where)})
@@ -114,6 +120,24 @@ class EdgeStore:
         """The hits of each leg, best first, all legs in one request."""
         replies = self._ask("query", collection, {"legs": [wire.encode_leg(leg) for leg in legs]})
         return [[Scored(*hit) for hit in zip(wire.decode_ids(ids), scores, strict=True)] for ids, scores in replies]
+
+    def hybrid(
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+    ) -> tuple[list[Fused], Record | None]:
+        """The best `limit` of the legs' hits, fused in the engine's process; see `Store`. One request in all."""
+        check_limit(limit)
+        body = {
+            "legs": [wire.encode_leg(leg) for leg in legs],
+            "limit": limit,
+            "beside": [check_name(beside[0]), wire.encode_ids([beside[1]])],
+        }
+        reply = self._ask("hybrid", collection, body)
+        found = [Fused(record, score, {}) for record, score in zip(_decode_records(reply), reply["scores"], strict=True)]
+        for using, places in reply["places"].items():
+            for hit, (rank, score) in zip(found, places, strict=True):
+                if rank:
+                    hit.places[using] = (rank, score)
+        return found, next(iter(_decode_records(reply["beside"])), None)
 
     def close(self) -> None:
         """Let go of connections; calling it twice is fine. The engine leaves by itself when idle."""

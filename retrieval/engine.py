@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _STALL_S = 60.0  # a client that neither sends the rest of its frame nor takes its answer is left
 _QUIET_S = 2.0  # a collection unwritten for so long is flushed
+_TIDY_S = 20.0  # when nobody has asked for anything for so long, deleted points are cleared away
 
 
 class Engine:
@@ -122,6 +123,8 @@ class Engine:
         with self._shards_lock:
             try:
                 self._shards.flush_quiet(_QUIET_S)
+                if not self._active and time.monotonic() - self._last > _TIDY_S:
+                    self._shards.tidy()
             except Exception:  # the engine raises nothing narrower; the log keeps what was acknowledged
                 logger.exception("flush failed")
 
@@ -190,6 +193,11 @@ class Engine:
                     return self._shards.create(collection, wire.decode_schema(body), min_free_mb)
                 case "drop":
                     return self._shards.drop(collection)
+                case "hybrid":
+                    other, ids = body["beside"]
+                    found = READS["hybrid"](self._shards.get(collection, min_free_mb), body)
+                    wanted = {"ids": ids, "dense": False}
+                    return {**found, "beside": READS["retrieve"](self._shards.get(other, min_free_mb), wanted)}
                 case _ if operation in READS:
                     return READS[operation](self._shards.get(collection, min_free_mb), body)
                 case _:

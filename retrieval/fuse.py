@@ -4,50 +4,55 @@ Each leg's scores are scaled to [0, 1] over its candidates. The lexical leg coun
 where spread is how far its best score stands above its twentieth: high when the question uses the document's words, low when
 people reword and every passage matches a little. Chosen by measurement among rank fusion and fixed weights (eval/LOG.md): fixed
 weights lose the dense leg's finds on reworded questions or the lexical leg's on literal ones; this keeps both.
+
+A list holds any keys that can be compared, each with its score, best first.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
-
-from phidex.retrieval.store import Scored
+from typing import TypeVar
 
 _SPREAD_RANK = 20
 _LEXICAL_WEIGHT = 2.0
 
+K = TypeVar("K", int, str)
+Ranked = Sequence[tuple[K, float]]
 
-def fuse(lexical: Sequence[Scored], dense: Sequence[Scored]) -> list[Scored]:
-    """Both lists as one, best first, scores in [0, 3]; with one list empty, the other with scores in [0, 1].
 
-    >>> [hit.id for hit in fuse([Scored("a", 9.0), Scored("b", 1.0)], [Scored("b", 0.5), Scored("c", 0.4)])]
+def fuse(lexical: Ranked[K], dense: Ranked[K], limit: int) -> list[tuple[K, float]]:
+    """The best of both lists as one, scores in [0, 3]; with one list empty, the other with scores in [0, 1].
+
+    >>> [key for key, _ in fuse([("a", 9.0), ("b", 1.0)], [("b", 0.5), ("c", 0.4)], 10)]
     ['a', 'b', 'c']
     """
-    weight = _LEXICAL_WEIGHT * spread(lexical) ** 2 if dense else 1.0
-    total: dict[str, float] = {}
-    for hits, share in ((lexical, weight), (dense, 1.0)):
-        for hit_id, value in _scaled(hits):
-            total[hit_id] = total.get(hit_id, 0.0) + share * value
-    ranked = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-    return [Scored(hit_id, score) for hit_id, score in ranked]
+    total = dict(_scaled(dense, 1.0))
+    for key, value in _scaled(lexical, _LEXICAL_WEIGHT * spread(lexical) ** 2 if dense else 1.0):
+        total[key] = total.get(key, 0.0) + value
+    return [(key, -score) for score, key in heapq.nsmallest(limit, [(-score, key) for key, score in total.items()])]
 
 
-def spread(hits: Sequence[Scored]) -> float:
+def spread(hits: Ranked[K]) -> float:
     """How far the best score stands above the twentieth, as a share of it, in [0, 1].
 
-    >>> spread([Scored("a", 10.0), *(Scored(str(i), 4.0) for i in range(30))])
+    >>> spread([("a", 10.0), *((str(i), 4.0) for i in range(30))])
     0.6
     """
-    if not hits or hits[0].score <= 0:
+    if not hits or hits[0][1] <= 0:
         return 0.0
     last = min(len(hits), _SPREAD_RANK)  # a short list, of a small collection, would have gone on falling
-    twentieth = hits[last - 1].score * last / _SPREAD_RANK
-    return 1.0 - twentieth / hits[0].score
+    twentieth = hits[last - 1][1] * last / _SPREAD_RANK
+    return 1.0 - twentieth / hits[0][1]
 
 
-def _scaled(hits: Sequence[Scored]) -> list[tuple[str, float]]:
-    """Scores from 1 for the best down to nearly 0 for the last, so that being found at all counts for something."""
+def _scaled(hits: Ranked[K], weight: float) -> list[tuple[K, float]]:
+    """Scores from `weight` for the best down to nearly 0 for the last, so that being found at all counts for something."""
     if not hits:
         return []
-    best, worst = hits[0].score, hits[-1].score
-    span = best - worst
-    return [(hit.id, 0.001 + 0.999 * ((hit.score - worst) / span if span > 0 else 1.0)) for hit in hits]
+    worst = hits[-1][1]
+    span = hits[0][1] - worst
+    if span <= 0:
+        return [(key, weight) for key, _ in hits]
+    base, slope = 0.001 * weight, 0.999 * weight / span
+    return [(key, base + slope * (score - worst)) for key, score in hits]

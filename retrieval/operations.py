@@ -15,6 +15,7 @@ import qdrant_edge as edge
 
 from phidex.errors import InputError, NotFoundError, PhidexError, ServiceError
 from phidex.retrieval.checks import decode_payloads
+from phidex.retrieval.fuse import fuse
 from phidex.retrieval.shards import Shard
 from phidex.retrieval.store import HasId, HasVector, Leg, Match, Range, SparseVector, Where
 from phidex.retrieval.wire import decode_leg, decode_where, split_ids
@@ -77,9 +78,17 @@ def set_payload(shard: Shard, body: dict[str, Any]) -> None:
     shard.engine.update(edge.UpdateOperation.set_payload_by_filter(_filter_of(body) or edge.Filter(), payload))
 
 
+def amend(shard: Shard, body: dict[str, Any]) -> None:
+    """Merge each payload into that of its point; 50 microseconds each."""
+    for id_, payload in zip(split_ids(body["ids"]), decode_payloads(body["payloads"]), strict=True):
+        only = edge.Filter(must=[edge.HasIdCondition({id_})])  # by filter, since the engine raises at an id that is unknown
+        shard.engine.update(edge.UpdateOperation.set_payload_by_filter(only, payload))
+
+
 def delete(shard: Shard, body: dict[str, Any]) -> None:
     """Delete every point that matches."""
     shard.engine.update(edge.UpdateOperation.delete_points_by_filter(_filter_of(body) or edge.Filter()))
+    shard.shrunk = True
 
 
 def retrieve(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
@@ -121,10 +130,29 @@ def query(shard: Shard, body: dict[str, Any]) -> list[tuple[bytes, list[float]]]
     return [(b"".join([_bytes_of(hit.id) for hit in hits]), [hit.score for hit in hits]) for hits in legs]
 
 
+def hybrid(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
+    """The fused hits: their records, scores, and for each leg their ranks (0: not found) and scores there."""
+    legs = [decode_leg(leg) for leg in body["legs"]]
+    found = shard.engine.query_batch(edge.QueryBatchRequest([_request(shard, leg) for leg in legs]))
+    # Whole numbers, since UUIDs are slow to compare; nothing of the hits that fall away is sent.
+    ranked = {leg.using: [(_int_of(hit.id), hit.score) for hit in hits] for leg, hits in zip(legs, found, strict=True)}
+    best = fuse(ranked.get("sparse", []), ranked.get("dense", []), body["limit"])
+    wanted: list[int | UUID | str] = [UUID(int=key) for key, _ in best]
+    records = {_int_of(record.id): record for record in shard.engine.retrieve(wanted, True, False)} if wanted else {}
+    best = [(key, score) for key, score in best if key in records]
+    places: dict[str, list[tuple[int, float]]] = {}
+    for using, hits in ranked.items():
+        at = {key: (rank, score) for rank, (key, score) in enumerate(hits, 1)}
+        places[using] = [at.get(key, (0, 0.0)) for key, _ in best]
+    reply = _encode_records([records[key] for key, _ in best], dense=False)
+    return {**reply, "scores": [score for _, score in best], "places": places}
+
+
 def compact(shard: Shard, _body: dict[str, Any]) -> bool:
     """Rewrite segments with many deleted points. The whole process stands still: 70 microseconds a point, measured."""
     done = shard.engine.optimize()
     shard.engine.flush()
+    shard.shrunk = False
     return done
 
 
@@ -134,11 +162,13 @@ READS: dict[str, Callable[[Shard, dict[str, Any]], Any]] = {
     "count": count,
     "facet": facet,
     "query": query,
+    "hybrid": hybrid,
 }
 WRITES: dict[str, Callable[[Shard, dict[str, Any]], Any]] = {
     "upsert": upsert,
     "update_dense": update_dense,
     "set_payload": set_payload,
+    "amend": amend,
     "delete": delete,
     "compact": compact,
 }
@@ -166,7 +196,11 @@ def _check_sparse(shard: Shard) -> None:
 
 
 def _bytes_of(id_: int | UUID | str) -> bytes:
-    return id_.bytes if isinstance(id_, UUID) else UUID(str(id_)).bytes
+    return _int_of(id_).to_bytes(16)
+
+
+def _int_of(id_: int | UUID | str) -> int:
+    return id_.int if isinstance(id_, UUID) else UUID(str(id_)).int
 
 
 def _encode_records(records: list[edge.Record], *, dense: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from phidex.errors import BudgetError
-from phidex.ingest.records import Chunk, Source
+from phidex.ingest.records import Chunk, PartLocator, Source
 from phidex.retrieval.count import CountTokens
 from phidex.retrieval.search import Hit
 
@@ -190,7 +190,9 @@ def block_header(source: Source, chunks: Sequence[Chunk]) -> str:
     """Title, place and section of a block, for a reader."""
     first, last = chunks[0].locator, chunks[-1].locator
     place = str(first) if str(first) == str(last) else f"{first} to {last}"
-    section = " > ".join(chunks[0].heading)
+    heading = chunks[0].heading
+    is_named = isinstance(first, PartLocator) and first.part == " › ".join(heading)
+    section = "" if is_named else " > ".join(heading)
     return f"{source.title} | {place}" + (f" | {section}" if section else "")
 
 

@@ -1,19 +1,38 @@
-"""Records <-> flat payloads of points: the one place that knows the names of payload fields."""
+"""Records <-> flat payloads of points: the one place that knows the names of payload fields, and the text that is searched."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 
-from phidex.ingest.records import Chunk, Source, locator_from_dict
+from phidex.ingest.records import Chunk, LineLocator, Source, locator_from_dict
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.store import Payload
+from phidex.retrieval.lexical import passage_vector
+from phidex.retrieval.store import Payload, SparseVector
+
+SCHEMA_VERSION = 2
+"""Changes whenever the fields of payloads do; `phidex reindex` brings a collection up to it (`retrieval/reindex.py`)."""
+
+KEYWORDS = (
+    "source_id",
+    "kind",
+    "language",
+    "modality",
+    "tags",
+    "path",
+    "symbol",
+    "content",
+    "wants_dense",
+    "born",
+    "dies",
+)
+"""The indexed fields of chunks; `page` is one too, as a number."""
 
 
-def chunk_payload(chunk: Chunk, source: Source, *, version: str, content: str, embedder: EmbedderIdentity | None) -> Payload:
+def chunk_payload(chunk: Chunk, source: Source, *, version: str, embedder: EmbedderIdentity | None) -> Payload:
     """The payload of a chunk's point; `version` is the source's version that it is born of."""
     locator = chunk.locator.to_dict()
-    return {
+    payload: Payload = {
         "source_id": source.id,
         "kind": source.kind,
         "language": chunk.language,
@@ -26,23 +45,42 @@ def chunk_payload(chunk: Chunk, source: Source, *, version: str, content: str, e
         "tokens": chunk.token_count,
         "locator": locator,
         "links": list(chunk.links),
-        "content": content,
-        "wants_dense": "yes" if embedder is not None and embedder.knows(chunk.language) else "no",
+        "content": content_key(chunk),
+        "wants_dense": wants_dense(chunk, embedder),
         "born": version,
         "dies": "",
     }
+    rare = {"path": locator.get("path", ""), "symbol": chunk.symbol, "image": chunk.image}
+    return payload | {key: value for key, value in rare.items() if value}  # what is not there costs no place in an index
 
 
-def searchable_text(text: str, heading: Sequence[str]) -> str:
-    """What is analysed and embedded: the section titles above the passage that it does not itself show, then the passage."""
+def wants_dense(chunk: Chunk, embedder: EmbedderIdentity | None) -> str:
+    """Whether the chunk is to have a dense vector, as its payload says it."""
+    return "yes" if embedder is not None and embedder.knows(chunk.language) else "no"
+
+
+def searchable_text(text: str, heading: Sequence[str], symbol: str = "") -> str:
+    """What is embedded: the section titles and the symbol above the passage that it does not itself show, then the passage.
+
+    Nothing of where it stands: text that is moved or renamed keeps its vector.
+    """
     above = [title for title in heading if title not in text[: len(title) + 200]]
+    if symbol and symbol not in above and symbol not in text[: len(symbol) + 200]:
+        above.append(symbol)
     return f"{' > '.join(above)}\n{text}" if above else text
 
 
-def source_of(payload: Payload) -> Source:
-    """The source that a catalogue record describes."""
-    fields = ("id", "uri", "kind", "title", "sha256", "language", "mime", "page_count", "size_bytes", "metadata")
-    return Source(**{name: payload[name] for name in fields}, tags=tuple(payload["tags"]))
+def analyse(chunk: Chunk) -> SparseVector:
+    """The lexical vector of a chunk; of code, its path counts as its words do. Works in any process."""
+    text = searchable_text(chunk.text, chunk.heading, chunk.symbol)
+    if chunk.modality == "code" and isinstance(chunk.locator, LineLocator):
+        text = f"{chunk.locator.path} :: {chunk.symbol}\n{text}"
+    return passage_vector(text)
+
+
+def content_key(chunk: Chunk) -> str:
+    """Names the text that is embedded: equal text has an equal vector."""
+    return hashlib.sha256(searchable_text(chunk.text, chunk.heading, chunk.symbol).encode()).hexdigest()[:24]
 
 
 def chunk_of(identity: str, payload: Payload) -> Chunk:
@@ -58,6 +96,8 @@ def chunk_of(identity: str, payload: Payload) -> Chunk:
         heading=tuple(payload["heading"]),
         token_count=payload["tokens"],
         links=tuple(payload["links"]),
+        symbol=payload.get("symbol", ""),
+        image=payload.get("image", ""),
     )
 
 
@@ -68,6 +108,7 @@ def source_payload(source: Source) -> Payload:
     return payload
 
 
-def content_key(chunk: Chunk) -> str:
-    """Names the text that is embedded: equal text has an equal vector."""
-    return hashlib.sha256(searchable_text(chunk.text, chunk.heading).encode()).hexdigest()[:24]
+def source_of(payload: Payload) -> Source:
+    """The source that a catalogue record describes."""
+    fields = ("id", "uri", "kind", "title", "sha256", "language", "mime", "page_count", "size_bytes", "metadata", "blob")
+    return Source(**{name: payload[name] for name in fields}, tags=tuple(payload["tags"]), also=tuple(payload["also"]))

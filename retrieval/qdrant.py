@@ -101,6 +101,12 @@ def _vectors(point: Point, sparse: SparseVector | None) -> dict[str, Any]:
     return vectors
 
 
+def to_amendment(identity: str, payload: dict[str, Any]) -> models.SetPayloadOperation:
+    """The merging of a payload into that of one point; by filter, since an id that is unknown is no error then."""
+    only = to_filter(Where(must=(HasId((identity,)),)))
+    return models.SetPayloadOperation(set_payload=models.SetPayload(payload=payload, filter=only))
+
+
 def to_record(record: models.Record) -> Record:
     """The record, its dense vector as float32 where the answer has one."""
     vectors: Any = record.vector if isinstance(record.vector, dict) else {}

@@ -7,6 +7,8 @@ so that one found under a free lock means a crash.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -61,6 +63,16 @@ def noted_socket(data: Path) -> Path | None:
     note = read_note(data / NOTE)
     path = Path(str(note.get("socket", "")))
     return path if path.is_absolute() and _is_private(path.parent) else None
+
+
+def is_held(data: Path) -> bool:
+    """Whether an engine lives that serves this data folder: its lock is held."""
+    with contextlib.suppress(FileNotFoundError), (data / LOCK).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def read_note(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ model knows. So the dense leg is asked only for those, and its weight follows fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,12 @@ from phidex.ingest.records import Chunk, Source
 from phidex.retrieval.catalogue import Transitions
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import Embedder
-from phidex.retrieval.fuse import fuse
 from phidex.retrieval.lexical import query_vector
 from phidex.retrieval.payload import chunk_of
-from phidex.retrieval.store import Condition, Leg, Match, Range, Scored, Where
+from phidex.retrieval.store import Condition, Floats, Fused, Leg, LegName, Match, Range, SparseVector, Where
 
 _MAX_QUERY_CHARS = 20_000
+_LEG_NAMES: dict[LegName, str] = {"sparse": "lexical", "dense": "dense"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,53 +121,44 @@ def search(
     """
     if limit < 1:
         raise InputError(f"a limit of {limit} hits", hint="ask for one at least")
-    legs = _legs(query, collection, embedder)
+    vectors = _vectors(query, collection, embedder)
     must = (filters or Filters()).conditions()
 
-    def look(moving: Transitions) -> list[Hit]:
+    def look(moving: Transitions) -> tuple[list[Hit], str]:
         where = Where(must=must, must_not=moving.hidden())
-        asked = [Leg(vector, max(candidates, limit), where) for vector in legs.values()]
-        found = dict(zip(legs, collection.store.query(collection.name, asked), strict=True))
-        return _hits(collection, moving, fuse(found.get("lexical", []), found.get("dense", []))[:limit], found)
+        found, stamp = collection.hybrid([Leg(vector, max(candidates, limit), where) for vector in vectors], limit)
+        owners = {hit.record.payload["source_id"] for hit in found}
+        sources, later = collection.sources_during(moving, owners)
+        return [_hit(hit, sources) for hit in found if hit.record.payload["source_id"] in sources], later or stamp
 
-    return collection.steadily(look)
+    return collection.steadily_stamped(look)
 
 
-def _legs(query: str, collection: Collection, embedder: Embedder | None) -> dict[str, Any]:
+def _vectors(query: str, collection: Collection, embedder: Embedder | None) -> list[Floats | SparseVector]:
     """The vector of each leg that can answer."""
     query = query.strip()
     if not query:
         raise InputError("the query is empty", hint="ask something")
     if len(query) > _MAX_QUERY_CHARS:
         raise InputError(f"the query has {len(query)} characters", hint=f"at most {_MAX_QUERY_CHARS} are taken")
-    legs: dict[str, Any] = {}
+    vectors: list[Floats | SparseVector] = []
     lexical = query_vector(query)
     if len(lexical.indices):
-        legs["lexical"] = lexical
+        vectors.append(lexical)
     if embedder is not None and collection.meta.embedder is not None and _known(query, embedder):
-        legs["dense"] = embedder.embed_query(query)
-    return legs
+        vectors.append(embedder.embed_query(query))
+    return vectors
 
 
 def _known(query: str, embedder: Embedder) -> bool:
     """Whether the dense model knows the query's language; a query too short to tell counts as known."""
+    if embedder.identity.languages is None:
+        return True
     language, score = detect_language(query)
     return embedder.identity.knows(language) or score < 0.3
 
 
-def _hits(collection: Collection, moving: Transitions, ranked: Sequence[Scored], found: dict[str, list[Scored]]) -> list[Hit]:
-    wanted = {hit.id for hit in ranked}
-    places = {
-        leg: {hit.id: LegRank(rank, hit.score) for rank, hit in enumerate(hits, 1) if hit.id in wanted}
-        for leg, hits in found.items()
-    }
-    records = {record.id: record for record in collection.store.retrieve(collection.name, [hit.id for hit in ranked])}
-    chunks = [(chunk_of(hit.id, records[hit.id].payload), hit.score) for hit in ranked if hit.id in records]
-    sources = collection.sources_during(moving, sorted({chunk.source_id for chunk, _ in chunks}))
-    return [
-        Hit(
-            chunk, sources[chunk.source_id], score, {leg: ranks[chunk.id] for leg, ranks in places.items() if chunk.id in ranks}
-        )
-        for chunk, score in chunks
-        if chunk.source_id in sources
-    ]
+def _hit(fused: Fused, sources: Mapping[str, Source]) -> Hit:
+    payload = fused.record.payload
+    why = {_LEG_NAMES[using]: LegRank(*place) for using, place in fused.places.items()}
+    return Hit(chunk_of(fused.record.id, payload), sources[payload["source_id"]], fused.score, why)

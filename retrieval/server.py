@@ -14,8 +14,9 @@ from qdrant_client import QdrantClient, models
 
 from phidex.errors import InputError, NotFoundError
 from phidex.retrieval.checks import check_dense, check_limit, check_name, encode_payloads, parse_ids
-from phidex.retrieval.qdrant import to_filter, to_points, to_record, to_request, translated
-from phidex.retrieval.store import Floats, Leg, Payload, Point, Record, Schema, Scored, SparseVector, Where
+from phidex.retrieval.fuse import fuse
+from phidex.retrieval.qdrant import to_amendment, to_filter, to_points, to_record, to_request, translated
+from phidex.retrieval.store import Floats, Fused, Leg, LegName, Payload, Point, Record, Schema, Scored, SparseVector, Where
 from phidex.retrieval.wire import frames
 from phidex.settings import StoreSettings
 
@@ -104,6 +105,14 @@ class ServerStore:
         with translated("set_payload", collection):
             self._client.set_payload(self._name(collection), payload, points=to_filter(where), wait=True)
 
+    def amend(self, collection: str, changes: Sequence[tuple[str, Payload]]) -> None:
+        """Merge each payload into that of the point with its id; ids that do not exist are passed over."""
+        encode_payloads([payload for _, payload in changes])
+        for start in range(0, len(changes), _BATCH_IDS):
+            operations = [to_amendment(id_, payload) for id_, payload in changes[start : start + _BATCH_IDS]]
+            with translated("amend", collection):
+                self._client.batch_update_points(self._name(collection), operations, wait=True)
+
     def delete(self, collection: str, where: Where) -> None:
         """Delete every point that matches."""
         selector = models.FilterSelector(filter=to_filter(where))
@@ -158,6 +167,24 @@ class ServerStore:
         for at, reply in zip(asked, replies, strict=True):
             answers[at] = [Scored(str(point.id), point.score) for point in reply.points]
         return answers
+
+    def hybrid(
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+    ) -> tuple[list[Fused], Record | None]:
+        """The best `limit` of the legs' hits, fused here; see `Store`. Three requests."""
+        check_limit(limit)
+        found: list[tuple[LegName, list[Scored]]] = [
+            (leg.using, hits) for leg, hits in zip(legs, self.query(collection, legs), strict=True)
+        ]
+        ranked: dict[LegName, list[tuple[str, float]]] = {using: [(hit.id, hit.score) for hit in hits] for using, hits in found}
+        best = fuse(ranked.get("sparse", []), ranked.get("dense", []), limit)
+        records = {record.id: record for record in self.retrieve(collection, [key for key, _ in best])}
+        fused = {key: Fused(records[key], score, {}) for key, score in best if key in records}
+        for using, hits in found:
+            for rank, hit in enumerate(hits, 1):
+                if hit.id in fused:
+                    fused[hit.id].places[using] = (rank, hit.score)
+        return list(fused.values()), next(iter(self.retrieve(beside[0], [beside[1]])), None)
 
     def compact(self, collection: str) -> bool:
         """See `Store`: a server does so by itself."""

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _EXACT = 1_000_000_000  # KB below which the engine keeps exact search; HNSW costs more to build than it saves here
 _MOST_OPEN = 16  # an open collection costs some 15 threads, two descriptors and 50 MB of mapped files, however small it is
+_TIDY_POINTS = 200_000  # a compaction of so many takes 5 to 14 seconds, and whoever comes meanwhile waits
 _FLUSH_BYTES = 32 << 20  # written since the last flush: what a start after a kill replays takes a second or so
 
 
@@ -37,6 +38,7 @@ class Shard:
     engine: edge.EdgeShard
     unflushed: int = 0  # bytes
     written: float = 0.0  # time.monotonic() of the last write
+    shrunk: bool = False  # points were deleted since the last compaction
 
 
 class Shards:
@@ -145,6 +147,19 @@ class Shards:
         for shard in self._open.values():
             if shard.unflushed and time.monotonic() - shard.written > quiet_s:
                 self._flush(shard)
+
+    def tidy(self) -> None:
+        """Give back the space of points that were deleted here and there, in one collection a call.
+
+        The engine decides whether it is worth while (a fifth of a segment); what would take long is left to an ingest's end.
+        """
+        for shard in self._open.values():
+            if shard.shrunk:
+                shard.shrunk = False
+                if shard.engine.count(edge.CountRequest(exact=False)) <= _TIDY_POINTS:
+                    shard.engine.optimize()
+                    self._flush(shard)
+                return
 
     def close(self) -> None:
         """Flush and close every open collection; one that fails is logged and does not keep the others."""

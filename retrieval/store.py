@@ -55,6 +55,15 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Fused:
+    """One hit of several legs: its payload, its fused score, and rank (from 1) and score in each leg that found it."""
+
+    record: Record
+    score: float
+    places: dict[LegName, tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """The payload field `key` equals one of `values` (of a list field: holds one of them)."""
 
@@ -162,6 +171,10 @@ class Store(Protocol):
         """Merge `payload` into that of every point that matches, in one durable step; None removes a key."""
         ...
 
+    def amend(self, collection: str, changes: Sequence[tuple[str, Payload]]) -> None:
+        """Merge each payload into that of the point with its id, like `set_payload`; ids that do not exist are passed over."""
+        ...
+
     def delete(self, collection: str, where: Where) -> None:
         """Delete every point that matches."""
         ...
@@ -189,6 +202,15 @@ class Store(Protocol):
 
     def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
         """The hits of each leg, best first, all legs in one request."""
+        ...
+
+    def hybrid(
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+    ) -> tuple[list[Fused], Record | None]:
+        """The best `limit` of the hits of at most one leg of each vector, fused by `retrieval/fuse.py`, best first.
+
+        With it comes, read behind the hits, the record of another collection: `beside` names that and the point.
+        """
         ...
 
     def compact(self, collection: str) -> bool:

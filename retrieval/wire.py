@@ -21,7 +21,7 @@ from phidex.errors import InputError, PhidexError, ServiceError
 from phidex.retrieval.checks import check_dense, check_limit, check_sparse, encode_payloads, parse_ids, sparse_of
 from phidex.retrieval.store import HasId, HasVector, Leg, Match, Point, Range, Schema, SparseVector, Where
 
-PROTOCOL = 1  # an engine that speaks another one is asked to leave
+PROTOCOL = 2  # an engine that speaks another one is asked to leave
 FRAME_POINTS = 500  # a write holds the engine for 0.1 s or so, whatever the caller's batch
 FRAME_BYTES = 4 << 20
 MAX_FRAME = 1 << 30  # bytes; more is a broken peer

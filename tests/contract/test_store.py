@@ -19,7 +19,20 @@ from tests.retrieval.engines import settings as settings_of
 from phidex.errors import InputError, NotFoundError
 from phidex.retrieval.edge import EdgeStore
 from phidex.retrieval.server import ServerStore
-from phidex.retrieval.store import HasId, HasVector, Leg, Match, Point, Range, Schema, SparseVector, Store, Where
+from phidex.retrieval.store import (
+    HasId,
+    HasVector,
+    Leg,
+    LegName,
+    Match,
+    Point,
+    Range,
+    Schema,
+    Scored,
+    SparseVector,
+    Store,
+    Where,
+)
 
 URL = os.environ.get("PHIDEX_TEST_QDRANT_URL", "")
 SCHEMA = Schema(4, sparse=True, indexes={"source": "keyword", "tags": "keyword", "page": "integer"})
@@ -87,10 +100,12 @@ def ids_where(store: Store, where: Where) -> set[int]:
 
 class TestStore:
     def test_collections_come_and_go(self, store: Store) -> None:
-        store.create("b.2_x-y", Schema(sparse=True))
-        assert store.names() == ["b.2_x-y", "c"]
-        store.drop("b.2_x-y")
-        store.drop("b.2_x-y")
+        for name in ("b.2_x-y", "c@2"):
+            store.create(name, Schema(sparse=True))
+        assert store.names() == ["b.2_x-y", "c", "c@2"]
+        assert store.count("c@2", EVERY) == 0
+        for name in ("b.2_x-y", "b.2_x-y", "c@2"):
+            store.drop(name)
         assert store.names() == ["c"]
 
     def test_create_again_changes_nothing(self, store: Store) -> None:
@@ -107,7 +122,7 @@ class TestStore:
         with pytest.raises(InputError, match="other vectors"):
             store.create("c", schema)
 
-    @pytest.mark.parametrize("name", ["", "A", "a/b", "..", ".a", "-a", "a" * 64, "ä", "a\n"])
+    @pytest.mark.parametrize("name", ["", "A", "a/b", "..", ".a", "-a", "a" * 64, "ä", "a\n", "a@", "@2", "a@b", "a@2@3"])
     def test_bad_names(self, store: Store, name: str) -> None:
         with pytest.raises(InputError, match="name"):
             store.create(name, SCHEMA)
@@ -125,6 +140,7 @@ class TestStore:
             lambda: store.upsert("no", POINTS),
             lambda: store.update_dense("no", [id_of(1)], np.ones((1, 4), np.float32)),
             lambda: store.set_payload("no", EVERY, {"a": 1}),
+            lambda: store.amend("no", [(id_of(1), {"a": 1})]),
             lambda: store.delete("no", EVERY),
             lambda: store.retrieve("no", [id_of(1)]),
             lambda: store.scroll("no", EVERY),
@@ -258,8 +274,48 @@ class TestStore:
         found = [[hit.id for hit in hits] for hits in store.query("c", legs)]
         assert found == [[id_of(1)], [id_of(3)], [id_of(4)], []]
 
+    def test_hybrid_fuses_both_legs_and_reads_beside(self, store: Store) -> None:
+        store.create("notes", Schema())
+        store.upsert("notes", [Point(id_of(900), {"stamp": "a"})])
+        legs = [Leg(sparse(t2=1, t3=1), 10), Leg(dense(1, 0, 0, 0), 10)]
+        found, beside = store.hybrid("c", legs, limit=10, beside=("notes", id_of(900)))
+        lexical, near = store.query("c", legs)
+        assert {hit.record.id for hit in found} == {hit.id for hit in [*lexical, *near]}
+        assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+        for hit in found:
+            assert hit.record == store.retrieve("c", [hit.record.id])[0]
+            expected: list[tuple[LegName, list[Scored]]] = [("sparse", lexical), ("dense", near)]
+            for using, hits in expected:
+                ranks = {one.id: (rank, pytest.approx(one.score)) for rank, one in enumerate(hits, 1)}
+                assert hit.places.get(using) == ranks.get(hit.record.id)
+        assert beside is not None
+        assert beside.payload == {"stamp": "a"}
+
+    def test_hybrid_with_one_leg_few_hits_or_nothing_beside(self, store: Store) -> None:
+        found, beside = store.hybrid("c", [Leg(dense(1, 0, 0, 0), 10)], limit=2, beside=("c", id_of(901)))
+        assert [hit.record.id for hit in found] == [id_of(1), id_of(4)]
+        assert beside is None
+        assert store.hybrid("c", [], limit=2, beside=("c", id_of(1)))[0] == []
+        assert store.hybrid("c", [Leg(sparse(), 3)], limit=2, beside=("c", id_of(1)))[0] == []
+
+    def test_amend_merges_each_payload_into_its_point(self, store: Store) -> None:
+        before = {n: store.retrieve("c", [id_of(n)], dense=True)[0] for n in (1, 2, 3)}
+        store.amend("c", [(id_of(1), {"page": 7, "tags": ["z"]}), (id_of(99), {"page": 1}), (id_of(2), {"source": None})])
+        assert store.retrieve("c", [id_of(1)])[0].payload == {**before[1].payload, "page": 7, "tags": ["z"]}
+        assert store.retrieve("c", [id_of(2)])[0].payload.get("source") is None
+        assert store.retrieve("c", [id_of(3), id_of(99)], dense=True) == [before[3]]
+        assert (store.retrieve("c", [id_of(1)], dense=True)[0].dense == before[1].dense).all()
+        assert ids_where(store, Where((Match("tags", ("z",)),))) == {1}
+        store.amend("c", [(id_of(n % 3 + 1), {"page": n}) for n in range(1201)])
+        assert store.retrieve("c", [id_of(1)])[0].payload["page"] == 1200
+        with pytest.raises(InputError):
+            store.amend("c", [("one", {"page": 1})])
+        with pytest.raises(InputError):
+            store.amend("c", [(id_of(1), {"page": float("nan")})])
+
     def test_empty_inputs(self, store: Store) -> None:
         store.upsert("c", [])
+        store.amend("c", [])
         store.update_dense("c", [], np.empty((0, 4), np.float32))
         store.set_payload("c", EVERY, {})
         assert store.retrieve("c", []) == []

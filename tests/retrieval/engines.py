@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -45,19 +44,9 @@ def pid_of(data: Path) -> int:
     return runtime.read_note(data / runtime.NOTE).get("pid", 0)
 
 
-def is_held(data: Path) -> bool:
-    """Whether an engine lives: its lock is held."""
-    with contextlib.suppress(FileNotFoundError), (data / runtime.LOCK).open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
 def wait_until_left(data: Path, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
-    while is_held(data):
+    while runtime.is_held(data):
         assert time.monotonic() < deadline, f"the engine of {data} did not leave"
         time.sleep(0.02)
 
@@ -65,7 +54,7 @@ def wait_until_left(data: Path, seconds: float = 15) -> None:
 def end_engine(data: Path, seconds: float = 15) -> None:
     """Tell the engine to leave, and any that was waiting for its place."""
     deadline = time.monotonic() + seconds
-    while is_held(data):
+    while runtime.is_held(data):
         assert time.monotonic() < deadline, f"the engine of {data} did not leave"
         if pid := pid_of(data):
             with contextlib.suppress(ProcessLookupError):

@@ -16,11 +16,11 @@ import pytest
 from tests.retrieval.engines import SCHEMA, Opened, id_of, opened, pid_of, points_of, settings, wait_until_left
 
 from phidex.errors import ConfigError, InputError
-from phidex.retrieval import runtime
+from phidex.retrieval import operations, runtime, shards, wire
 from phidex.retrieval.edge import EdgeStore
 from phidex.retrieval.engines import open_store
 from phidex.retrieval.server import ServerStore
-from phidex.retrieval.store import Leg, Match, Point, Schema, SparseVector, Where
+from phidex.retrieval.store import HasId, Leg, Match, Point, Schema, SparseVector, Where
 
 __all__ = ["opened"]  # a fixture
 
@@ -235,3 +235,18 @@ def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
     store = EdgeStore(tmp_path / "file" / "data", settings(timeout_s=5))
     with pytest.raises(ConfigError, match="cannot be made"):
         store.names()
+
+
+@pytest.mark.parametrize("most", [10_000, 100])
+def test_deleted_points_are_cleared_away_when_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(shards, "_TIDY_POINTS", most)
+    opened = shards.Shards(tmp_path)
+    opened.create("c", SCHEMA, 1)
+    shard = opened.get("c", 1)
+    operations.upsert(shard, wire.encode_points(points_of(range(3000))))
+    operations.delete(shard, {"where": wire.encode_where(Where((HasId(tuple(id_of(n) for n in range(2000))),)))})
+    opened.tidy()
+    assert operations.count(shard, {"where": wire.encode_where(Where())}) == 1000
+    assert operations.compact(shard, {}) == (most < 1000)  # left to an ingest where it would take long
+    opened.tidy()
+    opened.close()

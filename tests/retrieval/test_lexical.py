@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,3 +98,20 @@ def test_terms_of_each_script_are_the_ones_of_the_stored_vectors() -> None:
 
 def test_punctuation_alone_has_no_terms() -> None:
     assert len(query_vector("?!… ---").indices) == 0
+
+
+@pytest.mark.parametrize("name", ["go_up", "goUp", "GoUp", "_go_up", "__go__up__", "GO_UP", "HTMLGoUp", "x.goUp()", "goUp2"])
+def test_an_identifier_is_found_by_the_words_in_it(name: str) -> None:
+    assert share("go", name) == share("up", name) == 1.0
+    assert share(name.lower(), name) == 1.0
+    assert share("go up", "gopher upwards") < 1.0
+
+
+def test_prose_has_the_terms_that_it_had_without_identifiers() -> None:
+    assert len(passage_vector("we go up in it").indices) == 5
+
+
+def test_identifiers_are_taken_apart_in_linear_time() -> None:
+    started = time.process_time()
+    passage_vector("a" * 200_000 + " " + "_" * 200_000 + " " + "aB" * 100_000)
+    assert time.process_time() - started < 5
