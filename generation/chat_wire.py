@@ -19,10 +19,11 @@ _END = "[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation; `images`, shown before its text, are `data:` URLs."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,17 @@ def chat_body(
     }
 
 
-def turns(messages: list[Message]) -> list[dict[str, str]]:
+def turns(messages: list[Message]) -> list[dict[str, Any]]:
     """Returns the messages as JSON."""
-    return [{"role": message.role, "content": sendable(message.content)} for message in messages]
+    return [{"role": message.role, "content": _content(message)} for message in messages]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    text = sendable(message.content)
+    if not message.images:
+        return text
+    shown: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+    return [*shown, {"type": "text", "text": text}]
 
 
 def sendable(text: str) -> str:

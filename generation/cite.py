@@ -19,13 +19,15 @@ _SUPPORTED = 0.5  # share of a claim's telling terms that one passage must have
 
 
 def cite(text: str, context: Context, stored: Mapping[str, Chunk]) -> tuple[tuple[Citation, ...], tuple[str, ...]]:
-    """The citations of an answer, one a marker and claim's best passage, and warnings about markers and claims.
+    """The citations of an answer, one for each marker and passage that claims rest on, and warnings about markers and claims.
+
+    A passage that supports nothing is cited only where its marker has no better one.
 
     Args:
         stored: the cited chunks as the store has them now, by id.
     """
     rarity = Rarity.of(chunk.text for block in context.blocks for chunk in block.chunks)
-    best: dict[int, Citation] = {}
+    found: dict[tuple[int, str], Citation] = {}
     warnings: list[str] = []
     for claim, markers in _claims(text):
         for marker in markers:
@@ -34,11 +36,15 @@ def cite(text: str, context: Context, stored: Mapping[str, Chunk]) -> tuple[tupl
                 warnings.append(f"[{marker}] names no source")
                 continue
             citation = _check(claim, marker, block, stored, rarity)
-            if marker not in best or (citation.verified and not best[marker].verified):
-                best[marker] = citation
+            key = (marker, citation.chunk_id)
+            if key not in found or (citation.verified and not found[key].verified):
+                found[key] = citation
             if not citation.verified:
                 warnings.append(f"[{marker}] does not clearly support: {_shortened(claim)}")
-    return tuple(best[marker] for marker in sorted(best)), tuple(dict.fromkeys(warnings))
+    verified = {citation.marker for citation in found.values() if citation.verified}
+    first = {citation.marker: citation for citation in reversed(found.values())}  # of each marker, for those without support
+    kept = [one for one in found.values() if one.verified or (one.marker not in verified and first[one.marker] is one)]
+    return tuple(sorted(kept, key=lambda citation: citation.marker)), tuple(dict.fromkeys(warnings))
 
 
 def _claims(text: str) -> Iterator[tuple[str, list[int]]]:

@@ -38,7 +38,7 @@ class _Candidate:
 def extract_answer(
     question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None
 ) -> tuple[str, tuple[Citation, ...], Context]:
-    """Up to three quotations that answer best, as text and citations, and the context numbered in their order.
+    """Up to three quotations that answer best, a citation for each passage quoted, and the context numbered in their order.
 
     Args:
         embedder: ranks sentences by meaning too, where it knows their language.
@@ -54,11 +54,12 @@ def extract_answer(
     chosen = [candidate for candidate in chosen if candidate.score >= _NEAR_BEST * chosen[0].score]
     cited = list(dict.fromkeys(candidate.block.marker for candidate in chosen))
     lines: list[str] = []
-    citations: dict[int, Citation] = {}
+    citations: dict[tuple[int, str], Citation] = {}
     for candidate in chosen:
         marker, chunk = cited.index(candidate.block.marker) + 1, candidate.chunk
         lines.append(f"“{candidate.text}” [{marker}]")
-        citations.setdefault(marker, Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True))
+        citation = Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True)
+        citations.setdefault((marker, chunk.id), citation)
     return "\n\n".join([*lines, NOTICE]), tuple(citations.values()), renumber(context, cited)
 
 

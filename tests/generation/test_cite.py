@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.generation.passages import BOILER, CHINESE, GERMAN, LEASE, pack
+from tests.generation.passages import BOILER, CHINESE, GERMAN, LEASE, hit, pack
 
 from phidex.generation.answer import Citation
 from phidex.generation.cite import cite
@@ -75,3 +75,19 @@ def test_a_quote_that_left_the_store_is_not_verified() -> None:
 
 def test_brackets_that_are_no_markers() -> None:
     assert check("See [the annex] and a[0] = [x].")[0] == []
+
+
+def test_one_marker_over_two_passages_gives_two_citations() -> None:
+    next_page = hit("lease", "The garden is let to Piotr Nowak until June 2024.", order=LEASE.chunk.order + 1)
+    context = pack(LEASE, next_page)
+    assert len(context.blocks) == 1
+    stored = {chunk.id: chunk for block in context.blocks for chunk in block.chunks}
+    text = "Maria Okafor signed the lease on 14 May 2021 [1]. The garden is let to Piotr Nowak until June 2024 [1]."
+    citations, warnings = cite(text, context, stored)
+    assert [(one.marker, one.chunk_id, one.verified) for one in citations] == [
+        (1, LEASE.chunk.id, True),
+        (1, next_page.chunk.id, True),
+    ]
+    assert warnings == ()
+    doubtful, _ = cite(f"{text} Elephants migrate across the savanna every autumn [1].", context, stored)
+    assert doubtful == citations
