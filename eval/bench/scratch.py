@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -29,18 +28,8 @@ def scratch_folder() -> Generator[Path]:
 def end_engine(data: Path, timeout_s: float = 30) -> None:
     """End the engine that serves this data folder, if one does, and wait until it has left."""
     deadline = time.monotonic() + timeout_s
-    if is_served(data) and (pid := runtime.read_note(data / runtime.NOTE).get("pid")):
+    if runtime.is_held(data) and (pid := runtime.read_note(data / runtime.NOTE).get("pid")):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGTERM)
-    while is_served(data) and time.monotonic() < deadline:
+    while runtime.is_held(data) and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def is_served(data: Path) -> bool:
-    """Whether an engine holds this data folder."""
-    with contextlib.suppress(FileNotFoundError), (data / runtime.LOCK).open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

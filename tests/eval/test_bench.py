@@ -15,10 +15,11 @@ from phidex.eval.bench.__main__ import main, parse
 from phidex.eval.bench.metrics import distinct, first_rank, mrr_at, recall_at, scores
 from phidex.eval.bench.options import Options, machine_facts
 from phidex.eval.bench.pages import PageHit, PageJudge, PageQuestion, is_contained, manual_of
-from phidex.eval.bench.scratch import is_served, scratch_folder
+from phidex.eval.bench.scratch import scratch_folder
 from phidex.eval.bench.table import Check, Outcome, Table, markdown, render
 from phidex.eval.bench.vectors import RememberingEmbedder
 from phidex.retrieval.embed import EmbedderIdentity
+from phidex.retrieval.runtime import is_held
 from phidex.retrieval.store import Floats
 
 pymupdf: Any = _pymupdf
@@ -166,9 +167,9 @@ def test_xquad_finds_tiny_paragraphs_in_two_languages(squad: Path) -> None:
     assert (data.languages, len(data.paragraphs), len(data.questions)) == (["de", "en"], 6, 6)
     with scratch_folder() as folder:
         ranked, note = xquad.rank_phidex(data, folder, ignore, model="none")
-        assert is_served(folder / "data")
+        assert is_held(folder / "data")
     assert not folder.exists()
-    assert not is_served(folder / "data")
+    assert not is_held(folder / "data")
     outcome = xquad.report(data, {"Phidex": xquad.judge(data, ranked)}, [note])
     assert [check.ok for check in outcome.checks] == [True, True, True]
     assert "6 paragraphs" in note
@@ -189,11 +190,12 @@ def test_extract_measures_every_stage(tmp_path: Path) -> None:
     paths = [
         write_pdf(tmp_path / f"{name}.pdf", [f"{name} page {at}. " + PARAGRAPHS["en"][at] for at in (0, 1)]) for name in "ab"
     ]
-    times, bare = extract.measure(paths, rounds=1)
+    ours, bare = extract.measure(paths, rounds=1)
+    times = ours["fast"]
     assert (times.pages, set(times.pages_of)) == (4, {"a.pdf", "b.pdf"})
     assert times.chunks >= 4
     assert min(times.parse, times.lexical, bare) > 0
-    assert "PyMuPDF" in render(extract.report(times, bare))
+    assert "PyMuPDF" in render(extract.report(ours, bare))
 
 
 def test_ingest_measures_both_milestones_and_the_second_time(tmp_path: Path) -> None:
