@@ -25,7 +25,7 @@ def show_evidence(desk: Desk, shown: Shown) -> None:
         st.html(quote_block(citation.quote))
     try:
         match citation.locator:
-            case PageLocator() as locator:
+            case PageLocator(unit="page") as locator:
                 _show_page(desk, shown, citation, locator)
             case LineLocator() as locator:
                 st.html(line_block(read_lines(citation.source, locator)))

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from phidex.errors import InputError, PhidexError
-from phidex.ingest.pipeline import FileReport
+from phidex.ingest.run.report import FileReport
 from phidex.retrieval.checks import check_name
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from phidex.errors import PhidexError
+from phidex.retrieval.catalogue import SourceEntry
 from phidex.retrieval.checks import check_name
-from phidex.retrieval.collection import SourceEntry
 from phidex.ui.desk import Desk, Visit, show_problem
 from phidex.ui.jobs import Job, save_upload
 from phidex.ui.look import source_row

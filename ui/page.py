@@ -10,7 +10,7 @@ import logging
 import streamlit as st
 
 from phidex.errors import PhidexError
-from phidex.retrieval.collection import SourceEntry
+from phidex.retrieval.catalogue import SourceEntry
 from phidex.ui.answers import show_turn
 from phidex.ui.desk import Desk, Visit, open_desk, show_problem, visit
 from phidex.ui.evidence import show_evidence

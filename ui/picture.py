@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phidex.errors import InputError
+from phidex.ingest.pdf.render import render_page
 from phidex.ingest.records import Box
-from phidex.ingest.render import render_page
 
 _LIMIT_S = 30.0
 _START_S = 60.0  # the process imports PyMuPDF first

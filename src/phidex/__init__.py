@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     )
     from phidex.generation.answer import Answer, Citation, Route
     from phidex.generation.chat_wire import Delta, Usage
-    from phidex.ingest.pipeline import FileReport, IngestReport
-    from phidex.ingest.records import Chunk, LineLocator, PageLocator, Source, TimeLocator
+    from phidex.ingest.records import CellLocator, Chunk, LineLocator, PageLocator, PartLocator, Source, TimeLocator
+    from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.pack import Context, Ledger
     from phidex.retrieval.search import Filters, Hit
@@ -41,21 +41,23 @@ _HOMES = {
     "Answer": "generation.answer",
     "AsyncPhidex": "aio",
     "BudgetError": "errors",
+    "CellLocator": "ingest.records",
     "Chunk": "ingest.records",
     "Citation": "generation.answer",
     "ConfigError": "errors",
     "Context": "retrieval.pack",
     "Delta": "generation.chat_wire",
-    "FileReport": "ingest.pipeline",
+    "FileReport": "ingest.run.report",
     "Filters": "retrieval.search",
     "Hit": "retrieval.search",
     "IncompleteAnswerError": "errors",
-    "IngestReport": "ingest.pipeline",
+    "IngestReport": "ingest.run.report",
     "InputError": "errors",
     "Ledger": "retrieval.pack",
     "LineLocator": "ingest.records",
     "NotFoundError": "errors",
     "PageLocator": "ingest.records",
+    "PartLocator": "ingest.records",
     "Phidex": "sdk",
     "PhidexError": "errors",
     "Route": "generation.answer",
@@ -78,6 +80,8 @@ __all__ = [  # noqa: RUF022  by what they are for
     "SourceEntry",
     "PageLocator",
     "LineLocator",
+    "CellLocator",
+    "PartLocator",
     "TimeLocator",
     "Answer",
     "Citation",

@@ -19,9 +19,13 @@ from phidex.sdk import PathLike, Phidex
 from phidex.settings import Settings
 
 if TYPE_CHECKING:
+    from phidex.errors import ServiceError
     from phidex.generation.answer import Answer, AnswerEvent
-    from phidex.ingest.pipeline import FileReport, IngestReport
-    from phidex.retrieval.collection import SourceEntry
+    from phidex.ingest.options import Ocr, Quality
+    from phidex.ingest.run.report import FileReport, IngestReport
+    from phidex.retrieval.catalogue import SourceEntry
+    from phidex.retrieval.rebuild import Progress
+    from phidex.retrieval.reindex import ReindexReport
     from phidex.retrieval.search import Filters, Hit
 
 
@@ -48,21 +52,91 @@ class AsyncPhidex:
 
     async def ingest(
         self,
-        *paths: PathLike,
+        *targets: PathLike,
         collection: str = "default",
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
+        ref: str = "",
+        only: Sequence[str] = (),
+        sync: bool = False,
+        dry_run: bool = False,
         dense: Literal["now", "later"] = "now",
+        quality: Quality | None = None,
+        ocr: Ocr | None = None,
+        passwords: Sequence[str] = (),
+        workers: int | None = None,
         on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_page: Callable[[str, int, int], None] | None = None,
+        on_fetch: Callable[[str, int, int], None] | None = None,
         on_embed: Callable[[int, int], None] | None = None,
     ) -> IngestReport:
         """See `Phidex.ingest`; the callbacks are called from the worker thread."""
         return await asyncio.to_thread(
-            self._sync.ingest, *paths, collection=collection, tags=tags, dense=dense, on_file=on_file, on_embed=on_embed
+            self._sync.ingest,
+            *targets,
+            collection=collection,
+            tags=tags,
+            ref=ref,
+            only=only,
+            sync=sync,
+            dry_run=dry_run,
+            dense=dense,
+            quality=quality,
+            ocr=ocr,
+            passwords=passwords,
+            workers=workers,
+            on_file=on_file,
+            on_page=on_page,
+            on_fetch=on_fetch,
+            on_embed=on_embed,
         )
+
+    async def watch(
+        self,
+        *targets: PathLike,
+        collection: str = "default",
+        tags: Sequence[str] | None = None,
+        sync: bool = False,
+        dense: Literal["now", "later"] = "now",
+        stop: threading.Event | None = None,
+        on_report: Callable[[IngestReport], None] | None = None,
+        on_fault: Callable[[ServiceError], None] | None = None,
+        on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_page: Callable[[str, int, int], None] | None = None,
+        on_embed: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """See `Phidex.watch`; cancelling the task ends it behind the round that runs."""
+        stop = stop or threading.Event()
+        try:
+            await asyncio.to_thread(
+                self._sync.watch,
+                *targets,
+                collection=collection,
+                tags=tags,
+                sync=sync,
+                dense=dense,
+                stop=stop,
+                on_report=on_report,
+                on_fault=on_fault,
+                on_file=on_file,
+                on_page=on_page,
+                on_embed=on_embed,
+            )
+        finally:
+            stop.set()
+
+    async def blob(self, identity: str, collection: str = "default") -> bytes:
+        """See `Phidex.blob`."""
+        return await asyncio.to_thread(self._sync.blob, identity, collection)
 
     async def complete(self, collection: str = "default", *, on_embed: Callable[[int, int], None] | None = None) -> int:
         """See `Phidex.complete`."""
         return await asyncio.to_thread(self._sync.complete, collection, on_embed=on_embed)
+
+    async def reindex(
+        self, collection: str = "default", embedder: str | None = None, *, on_progress: Progress | None = None
+    ) -> ReindexReport:
+        """See `Phidex.reindex`; the callback is called from the worker thread."""
+        return await asyncio.to_thread(self._sync.reindex, collection, embedder, on_progress=on_progress)
 
     async def search(
         self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None

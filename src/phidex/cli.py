@@ -1,4 +1,4 @@
-"""The command line: `phidex ingest | search | ask | sources | remove | status | complete | doctor | ui`.
+"""The command line: `phidex ingest | search | ask | sources | remove | status | complete | reindex | doctor | ui`.
 
 Exit codes: 0 done, 1 some files failed (they are named), 2 wrong use, 3 a service is down, 130 interrupted.
 """
@@ -10,9 +10,9 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Quality = Literal["fast", "balanced", "layout"]  # as in ingest/options.py, which --help need not import
+Ocr = Literal["auto", "off", "always"]
+Engine = Literal["local", "ray"]
 CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
 DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="The data folder (default: PHIDEX_DATA, else phidex-data).")
@@ -59,10 +62,42 @@ def main() -> None:
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH…")],
+    targets: Annotated[
+        list[str], typer.Argument(help="Files, folders, archives, git repositories, URLs of documents.", metavar="PATH|URL…")
+    ],
     collection: CollectionOption = "default",
     data: DataOption = None,
     tags: TagOption = None,
+    ref: Annotated[str, typer.Option("--ref", help="Of repositories: the branch, tag or commit to read.")] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Of repositories: only this file, folder or pattern; repeatable.")
+    ] = None,
+    quality: Annotated[
+        Quality | None, typer.Option("--quality", help="How much care PDFs get (default: PHIDEX_INGEST__QUALITY).")
+    ] = None,
+    ocr: Annotated[Ocr | None, typer.Option("--ocr", help="Which pages to recognise (default: PHIDEX_INGEST__OCR).")] = None,
+    ask_password: Annotated[
+        bool, typer.Option("--ask-password", help="Ask for a password to try on encrypted documents.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=1024, help="Worker processes (default: one a core).")
+    ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="Where files are read: worker processes here, or a Ray cluster.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="Head of the Ray cluster, host:port (default: one is started here).")
+    ] = None,
+    describe: Annotated[
+        bool | None,
+        typer.Option("--describe/--no-describe", help="Have the vision model describe figures.", show_default=False),
+    ] = None,
+    submodules: Annotated[bool, typer.Option("--submodules", help="Of repositories: with their submodules.")] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Also remove sources whose files are gone from what is named.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would change, by source; nothing is written.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Then follow what changes, until Ctrl-C.")] = False,
     background: Annotated[bool, typer.Option("--background", help="Return once searchable; the rest follows behind.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,14 +107,36 @@ def ingest(
     """
     from phidex.show import IngestProgress, show_report
 
-    with _open(data) as phidex:
+    _refuse_together({"--watch": watch, "--dry-run": dry_run, "--background": background})
+    _refuse_together({"--watch": watch, "--ref": bool(ref), "--only": bool(only)})
+    password = typer.prompt("password", hide_input=True, err=True) if ask_password else ""
+    changes = {
+        "quality": quality,
+        "ocr": ocr,
+        "workers": workers,
+        "passwords": (password,) if password else None,
+        "engine": "ray" if ray_address else engine,
+        "ray_address": ray_address,
+        "describe": describe,
+        "submodules": submodules or None,
+    }
+    with _open(data, {name: value for name, value in changes.items() if value is not None}) as phidex:
+        if watch:
+            _follow(phidex, targets, collection, tags, sync=sync, as_json=as_json)
+            return
         with _resumable(), IngestProgress(quiet=as_json) as progress:
             report = phidex.ingest(
-                *paths,
+                *targets,
                 collection=collection,
-                tags=tags or (),
+                tags=tags,
+                ref=ref,
+                only=only or (),
+                sync=sync,
+                dry_run=dry_run,
                 dense="later" if background else "now",
                 on_file=progress.file_done,
+                on_page=progress.page_done,
+                on_fetch=progress.fetched,
                 on_embed=progress.embedded,
             )
         if background and report.pending:
@@ -103,6 +160,30 @@ def complete(collection: CollectionOption = "default", data: DataOption = None, 
         _print_json({"embedded": done})
     else:
         print(f"{done} passages got their dense vector" if done else "nothing was missing")
+
+
+@app.command()
+def reindex(
+    collection: CollectionOption = "default",
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", help="auto, multilingual, bundled, none, a hub id or a folder.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Embed and analyse the stored passages anew: for another embedder, or after an update of Phidex.
+
+    No document is read again. The collection is searched all the while, and switched in one step. Interrupted, the same
+    command goes on.
+    """
+    from phidex.show import IngestProgress, show_reindex
+
+    with _open(data) as phidex, _resumable(), IngestProgress(quiet=as_json) as progress:
+        report = phidex.reindex(collection, embedder, on_progress=progress.reindexed)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        show_reindex(report)
 
 
 @app.command()
@@ -255,11 +336,47 @@ def _root(  # pyright: ignore[reportUnusedFunction]  typer calls it
         raise SystemExit(0)
 
 
+def _follow(
+    phidex: Phidex, targets: Sequence[str], collection: str, tags: list[str] | None, *, sync: bool, as_json: bool
+) -> None:
+    """Ingest, and again after each change, with a report of each round in which something happened."""
+    from phidex.ingest.run.report import IngestReport
+    from phidex.show import IngestProgress, show_report
+
+    with _resumable(), IngestProgress(quiet=as_json) as progress:
+
+        def round_done(report: IngestReport) -> None:
+            progress.clear()
+            if as_json:
+                print(json.dumps(report.to_dict(), ensure_ascii=False), flush=True)
+            elif report.count("unchanged") < len(report.files) or report.notes:
+                show_report(report, collection=collection, background=False)
+
+        phidex.watch(
+            *targets,
+            collection=collection,
+            tags=tags,
+            sync=sync,
+            on_report=round_done,
+            on_fault=lambda fault: print(f"error: {fault.message}; it is tried again", file=sys.stderr),
+            on_file=progress.file_done,
+            on_page=progress.page_done,
+            on_embed=progress.embedded,
+        )
+
+
+def _refuse_together(given: Mapping[str, bool]) -> None:
+    used = [name for name, is_given in given.items() if is_given]
+    if len(used) > 1:
+        raise InputError(f"{used[0]} and {used[1]} do not go together", hint="leave one out")
+
+
 @contextlib.contextmanager
-def _open(data: Path | None) -> Generator[Phidex]:
+def _open(data: Path | None, ingest: Mapping[str, Any] | None = None) -> Generator[Phidex]:
+    """The SDK; `ingest` are settings of that section, in place of the environment's."""
     from phidex.sdk import Phidex
 
-    with Phidex(settings=_settings(data)) as phidex:
+    with Phidex(settings=_settings(data, ingest)) as phidex:
         yield phidex
 
 
@@ -272,10 +389,10 @@ def _resumable() -> Generator[None]:
         raise SystemExit(130) from None
 
 
-def _settings(data: Path | None) -> Settings:
+def _settings(data: Path | None, ingest: Mapping[str, Any] | None = None) -> Settings:
     from phidex.settings import load_settings  # pydantic takes longer to import than all the rest of `phidex --help`
 
-    settings = load_settings(**({} if data is None else {"data": data}))
+    settings = load_settings(**({} if data is None else {"data": data}), **({"ingest": ingest} if ingest else {}))
     logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     return settings
 

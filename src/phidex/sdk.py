@@ -15,21 +15,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from phidex.errors import ConfigError, NotFoundError
+from phidex.errors import ConfigError, InputError, NotFoundError, ServiceError
 from phidex.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from phidex.generation.answer import Answer, AnswerEvent
     from phidex.generation.chat import OpenAIChat
-    from phidex.ingest.pipeline import FileReport, IngestReport
+    from phidex.ingest.options import Ocr, Quality
+    from phidex.ingest.records import Source
+    from phidex.ingest.run.blobs import Blobs
+    from phidex.ingest.run.pipeline import Listeners
+    from phidex.ingest.run.report import FileReport, IngestReport
+    from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.choose import Choice
-    from phidex.retrieval.collection import Collection, SourceEntry
+    from phidex.retrieval.collection import Collection
     from phidex.retrieval.embed import EmbedderIdentity
+    from phidex.retrieval.rebuild import Progress
+    from phidex.retrieval.reindex import ReindexReport
     from phidex.retrieval.search import Filters, Hit
     from phidex.retrieval.store import Store
+    from phidex.settings import IngestSettings
 
 PathLike = str | Path
 
@@ -80,54 +90,129 @@ class Phidex:
 
     def ingest(
         self,
-        *paths: PathLike,
+        *targets: PathLike,
         collection: str = "default",
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
+        ref: str = "",
+        only: Sequence[str] = (),
+        sync: bool = False,
+        dry_run: bool = False,
         dense: Literal["now", "later"] = "now",
+        quality: Quality | None = None,
+        ocr: Ocr | None = None,
+        passwords: Sequence[str] = (),
+        workers: int | None = None,
         on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_page: Callable[[str, int, int], None] | None = None,
+        on_fetch: Callable[[str, int, int], None] | None = None,
         on_embed: Callable[[int, int], None] | None = None,
     ) -> IngestReport:
-        """Ingest files and folders: searchable as soon as their text is written, complete when dense vectors are too.
+        """Ingest files, folders, repositories, archives and URLs: searchable as soon as their text is written, complete when
+        dense vectors are too.
 
-        Unchanged files are skipped; an edited one replaces its older version in one step; a file that fails is in the report
-        with its reason. Interrupted, the next call goes on.
+        Unchanged files are skipped; an edited one replaces its older version in one step; a file that fails, crashes or hangs
+        costs itself alone and is in the report with its reason. Interrupted, the next call goes on. Files are read in worker
+        processes, which end with the call.
 
         Args:
+            tags: of all sources of this call; None leaves each the tags that it has.
+            ref, only: of repositories, the branch, tag or commit to read, and the files, folders or patterns to take.
+            sync: also remove sources whose files are gone from what is named.
+            dry_run: write nothing: the report says what would change, chunk by chunk counted.
             dense: "later" leaves the dense vectors to a later call (or to `complete`).
-            on_file: called after each file with its report, its number from 1, and how many there are.
+            quality, ocr, passwords, workers: in place of the settings; passwords are tried before those of the settings.
+            on_file: called after each file with its report, its number from 1, and how many were found so far.
+            on_page: called while a long document is read, with its name, pages done and pages in all.
+            on_fetch: called while something is downloaded, with its name, bytes so far and in all; from another thread.
             on_embed: called with how many passages have their dense vector, and how many there are to do.
 
         Raises:
-            InputError: a path does not exist.
+            InputError: a path does not exist, or an address is not taken.
             ConfigError, ServiceError: see `errors.py`.
         """
-        from phidex.ingest.discover import check_paths
-        from phidex.ingest.pipeline import IngestReport, ingest_files
+        from phidex.ingest.run.pipeline import Listeners, ingest_files
+        from phidex.intake import describer_of, preview, run_settings
 
-        started = time.monotonic()
-        files = [Path(path) for path in paths]
-        check_paths(files)
-        target = self._create(collection)
-        target.recover()
-        choice = self._choice(target)
-        warm_up = _once(getattr(choice.embedder, "load", None)) if dense == "now" else None
+        settings = run_settings(self.settings.ingest, passwords, quality=quality, ocr=ocr, workers=workers)
+        run = partial(ingest_files, targets, tags=tags, ref=ref, only=only, sync=sync)
+        listeners = Listeners(on_file, on_page, on_fetch)
+        if dry_run:
+            there = self._open(collection) if collection in self.collections() else None
+            run = partial(run, settings=settings, describe=describer_of(self.settings))
+            return preview(run, collection, there, self.settings, listeners)
+        return self._take_in(run, settings, targets, collection, dense == "now", listeners, on_embed)
 
-        def after_file(file: FileReport, number: int, total: int) -> None:
-            if warm_up and file.outcome in ("added", "replaced"):
-                warm_up()
-            if on_file:
-                on_file(file, number, total)
+    def watch(
+        self,
+        *targets: PathLike,
+        collection: str = "default",
+        tags: Sequence[str] | None = None,
+        sync: bool = False,
+        dense: Literal["now", "later"] = "now",
+        stop: threading.Event | None = None,
+        on_report: Callable[[IngestReport], None] | None = None,
+        on_fault: Callable[[ServiceError], None] | None = None,
+        on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_page: Callable[[str, int, int], None] | None = None,
+        on_embed: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Ingest files and folders of this machine, and again whenever something in them changes; returns when `stop` is set.
 
-        report = IngestReport(embedder=choice.reason)
-        report.files = ingest_files(
-            files, target, self.settings.ingest, tags=tags, exclude=self.settings.data, on_file=after_file
+        Args:
+            stop: set from another thread; None to go on until an interrupt.
+            on_report: called after each round with its report.
+            on_fault: called when a service is down for the moment: the round is repeated a little later.
+            tags, sync, dense, on_file, on_page, on_embed: see `ingest`.
+
+        Raises:
+            InputError: a target is no path of this machine.
+        """
+        from phidex.ingest.run.pipeline import Listeners, ingest_files
+        from phidex.intake import follow
+
+        run = partial(ingest_files, targets, tags=tags, sync=sync, hashes={})
+        take = partial(
+            self._take_in, run, self.settings.ingest, targets, collection, dense == "now", Listeners(on_file, on_page), on_embed
         )
-        report.seconds_to_searchable = time.monotonic() - started
-        report.embedded = self.complete(collection, on_embed=on_embed) if dense == "now" and choice.embedder else 0
-        report.pending = target.pending()
-        target.compact()
-        report.seconds_to_complete = time.monotonic() - started
-        return report
+        follow(take, targets, self.settings, stop=stop, on_report=on_report, on_fault=on_fault)
+
+    def _take_in(
+        self,
+        run: Callable[..., IngestReport],
+        settings: IngestSettings,
+        targets: Sequence[PathLike],
+        name: str,
+        now: bool,
+        listeners: Listeners,
+        on_embed: Callable[[int, int], None] | None,
+    ) -> IngestReport:
+        from phidex.ingest.sources.discover import check_paths
+        from phidex.intake import cluster_of, describer_of, embed_on, pool_of, take_in
+
+        check_paths(targets)
+        describe = describer_of(self.settings)
+        with cluster_of(settings) as cluster:
+            target = self._create(name)
+            choice = self._choice(target)
+            run = partial(run, settings=settings, pool=pool_of(cluster, settings), describe=describe)
+            embed = partial(self.complete, name, on_embed=on_embed)
+            if cluster is not None:
+                embed = partial(embed_on, cluster, target, choice, self.settings, on_embed)
+            return take_in(run, target, choice, self.settings, listeners=listeners, embed=embed if now else None)
+
+    def blob(self, identity: str, collection: str = "default") -> bytes:
+        """The bytes of a picture (`Chunk.image`) or of an original that lies nowhere else (`Source.blob`).
+
+        Raises:
+            NotFoundError: there is no such blob.
+        """
+        return self._blobs(collection).get(identity)
+
+    def _blobs(self, collection: str) -> Blobs:
+        from phidex.ingest.run.blobs import Blobs
+        from phidex.intake import blob_place
+
+        return Blobs(blob_place(self.settings, collection))
 
     def complete(self, collection: str = "default", *, on_embed: Callable[[int, int], None] | None = None) -> int:
         """Give all passages that wait their dense vector; returns how many got one.
@@ -142,6 +227,38 @@ class Phidex:
         if choice.embedder is None:
             raise ConfigError(f"{target.pending()} passages wait for a dense vector: {choice.reason}", hint="phidex doctor")
         return target.embed_pending(choice.embedder, on_embed)
+
+    def reindex(
+        self, collection: str = "default", embedder: str | None = None, *, on_progress: Progress | None = None
+    ) -> ReindexReport:
+        """Make a collection anew from its stored passages, for another embedder or for this version's analyzer and schema.
+
+        No document is read again. The collection is searched, and may be ingested into, all the while, and is switched to the
+        new vectors in one step. Interrupted, the same call goes on.
+
+        Args:
+            embedder: "auto", "multilingual", "bundled", "none" (lexical search only), a hub id or a folder; None keeps the
+                collection's own where the settings name no other.
+            on_progress: called with what is being done, how many passages are done and how many there are.
+
+        Raises:
+            NotFoundError: there is no such collection.
+            ConfigError: the embedder cannot be had.
+            ServiceError: another reindex is at work, or the disk has no room for the collection a second time.
+        """
+        from phidex.retrieval.choose import renew_embedder
+        from phidex.retrieval.reindex import check_room, made_of, reindex
+
+        self._check_data(collection)
+        made = made_of(self._opened(), collection)
+        identity, choice = renew_embedder(made.embedder, self.settings.embed, self.settings.cache, model=embedder)
+        if not self.settings.store.url:
+            check_room(self.settings.data, made, identity.dim if identity else 0, self.settings.store.min_free_mb)
+        report = reindex(self._opened(), collection, identity, embedder=choice.embedder, on_progress=on_progress)
+        with self._lock:
+            self._choices.setdefault(identity, choice)
+        self._collections.pop(collection, None)
+        return report
 
     def search(
         self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None
@@ -225,16 +342,28 @@ class Phidex:
     def remove(self, *names: str, collection: str = "default") -> list[str]:
         """Remove sources given by id, uri, path or file name; returns the uris of what was removed.
 
+        A document that is known by several names, since its bytes lie in several places, stays under the others.
+
         Raises:
             NotFoundError: a name fits no source; nothing is removed then.
+            InputError: a file name fits several; likewise.
         """
-        target = self._open(collection)
-        uris = {entry.source.id: entry.source.uri for entry in target.entries()}
-        chosen = self.find_sources(*names, collection=collection)
-        for source_id in chosen:
-            target.remove(source_id)
+        target, blobs = self._open(collection), self._blobs(collection)
+        sources = {entry.source.id: entry.source for entry in target.entries()}
+        for name in names:
+            fitting = self._find([name], list(sources.values()), collection)
+            uris = sorted({uri for found in fitting.values() for uri in found})
+            if name not in sources and len(uris) > 1:
+                raise InputError(
+                    f"{name!r} fits {len(uris)} documents: {', '.join(uris[:5])}", hint="name one by its path or uri"
+                )
+        chosen = self._find(names, list(sources.values()), collection)
+        for source_id, uris in chosen.items():
+            whole = set(uris) == {sources[source_id].uri, *sources[source_id].also}
+            if any(target.remove(source_id, uri) for uri in ([None] if whole else uris)):
+                blobs.remove(source_id)
         target.compact()
-        return [uris[source_id] for source_id in chosen]
+        return [uri for uris in chosen.values() for uri in uris]
 
     def find_sources(self, *names: str, collection: str = "default") -> list[str]:
         """Ids of the sources given by id, uri, path or file name.
@@ -242,20 +371,27 @@ class Phidex:
         Raises:
             NotFoundError: a name fits no source.
         """
-        sources = [entry.source for entry in self._open(collection).entries()]
-        found: list[str] = []
+        return list(self._find(names, [entry.source for entry in self._open(collection).entries()], collection))
+
+    def _find(self, names: Sequence[str], sources: Sequence[Source], collection: str) -> dict[str, list[str]]:
+        """The uris that the names mean, by source id; an id means all of a source's."""
+        found: dict[str, list[str]] = {}
         for name in names:
-            uri = Path(name).resolve().as_uri()
-            fitting = [source.id for source in sources if name in (source.id, source.uri, source.name) or uri == source.uri]
-            if not fitting:
+            wanted, fits = {name, Path(name).resolve().as_uri()}, False
+            for source in sources:
+                for uri in (source.uri, *source.also):
+                    if name == source.id or wanted & {uri, replace(source, uri=uri).name}:
+                        fits = True
+                        found.setdefault(source.id, []).append(uri)
+            if not fits:
                 raise NotFoundError(f"no source {name!r} in {collection!r}", hint="`phidex sources` lists them")
-            found += fitting
-        return list(dict.fromkeys(found))
+        return {source_id: list(dict.fromkeys(uris)) for source_id, uris in found.items()}
 
     def drop(self, collection: str) -> None:
         """Remove a collection with all it holds; the documents themselves are not touched."""
         self._open(collection).drop()
         self._collections.pop(collection, None)
+        self._blobs(collection).drop()
 
     def collections(self) -> list[str]:
         """Names of the collections, sorted."""
@@ -264,13 +400,20 @@ class Phidex:
         return sorted(Collection.names(self._opened())) if self._has_data() else []
 
     def status(self) -> dict[str, Any]:
-        """Collections with their sources, chunks, languages and what is pending; the store; the models."""
+        """Collections with their sources, chunks, languages and what is pending; the store; the models.
+
+        Of a collection that cannot be opened as it is, only the `fault` is there, with its cure.
+        """
         from phidex.generation.chat_faults import shown_url
         from phidex.retrieval.collection import Collection
 
         found: dict[str, Any] = {}
         for name in self.collections():
-            target = Collection.open(self._opened(), name)
+            try:
+                target = Collection.open(self._opened(), name)
+            except ConfigError as exc:  # of another version: the others are shown all the same
+                found[name] = {"fault": f"{exc.message}: {exc.hint}"}
+                continue
             entries = target.entries()
             found[name] = {
                 "sources": len(entries),
@@ -309,6 +452,11 @@ class Phidex:
         """Whether there is anything to read: looking must not make a folder."""
         return bool(self.settings.store.url) or self.settings.data.is_dir()
 
+    def _check_data(self, collection: str) -> None:
+        if not self._has_data():
+            message = f"there is no collection {collection!r}, since there is no data folder {self.settings.data}"
+            raise NotFoundError(message, hint="ingest into it first, or name the folder with --data")
+
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
@@ -321,9 +469,7 @@ class Phidex:
         """The collection; what it was made with is read again after a second, since others may make it anew."""
         from phidex.retrieval.collection import Collection
 
-        if not self._has_data():
-            message = f"there is no collection {name!r}, since there is no data folder {self.settings.data}"
-            raise NotFoundError(message, hint="ingest into it first, or name the folder with --data")
+        self._check_data(name)
         known = self._collections.get(name)
         if known is None or time.monotonic() - known[1] > _REOPEN_S:
             known = self._collections[name] = (Collection.open(self._opened(), name), time.monotonic())
@@ -364,17 +510,3 @@ class Phidex:
 
                 self._chat = OpenAIChat(self.settings.chat)
             return self._chat
-
-
-def _once(load: Callable[[], None] | None) -> Callable[[], None] | None:
-    """Starts `load` in a thread at the first call: the dense model loads while the next files are read."""
-    if load is None:
-        return None
-    begun = threading.Event()
-
-    def start() -> None:
-        if not begun.is_set():
-            begun.set()
-            threading.Thread(target=load, name="phidex-load-model", daemon=True).start()
-
-    return start

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -45,6 +45,61 @@ class IngestSettings(_Section):
         default=None, description="a tokenizer.json to measure with; default: the built-in script-aware one"
     )
     max_file_mb: int = Field(default=1024, ge=1, description="larger files are refused, in MB")
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="where files are read and passages embedded: worker processes here, or a Ray cluster"
+    )
+    ray_address: str = Field(
+        default="", description="head of the Ray cluster, as host:port or ray://…; empty: one is started on this machine"
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="worker processes; 0: as many as cores and free memory allow (of the cluster: cores)",
+    )
+    memory_mb: int = Field(
+        default=2048, ge=256, le=1_048_576, description="MB that a worker may use; a file that needs more is named as failed"
+    )
+    timeout_s: float = Field(
+        default=120.0, ge=1, le=86_400, description="seconds without progress after which a file is given up"
+    )
+    blobs: str = Field(
+        default="",
+        description="where pictures and what lies nowhere else are kept: a folder, or a URL that fsspec opens, such as s3://…; "
+        "default: `blobs` in the data folder",
+    )
+    quality: Literal["fast", "balanced", "layout"] = Field(
+        default="balanced",
+        description="fast: text alone; balanced: tables and figures where a page hints at them; layout: a model on every page",
+    )
+    ocr: Literal["auto", "off", "always"] = Field(
+        default="auto", description="which pages Tesseract recognises: auto: those without text of their own"
+    )
+    ocr_languages: tuple[str, ...] = Field(
+        default=(), description='ISO 639-1 codes to expect on scans, as JSON: ["en", "de"]; default: found out page by page'
+    )
+    describe: bool = Field(default=False, description="have the vision model (PHIDEX_CHAT__VISION) describe figures")
+    max_pages: int = Field(default=50_000, ge=1, le=10_000_000, description="documents with more pages are refused")
+    passwords: tuple[SecretStr, ...] = Field(
+        default=(), description='passwords tried on encrypted documents, in order, as JSON: ["first", "second"]'
+    )
+    git: bool = Field(default=True, description="folders under git are read as repositories: .gitignore, commits, rules")
+    take: tuple[Literal["vendored", "generated", "minified", "lock file"], ...] = Field(
+        default=(), description='what rules leave out of repositories and is wanted all the same, as JSON: ["generated"]'
+    )
+    submodules: bool = Field(default=False, description="read the submodules of repositories too")
+    git_timeout_s: float = Field(default=1800.0, ge=10, le=86_400, description="seconds that one command of git may take")
+    archive_depth: int = Field(default=3, ge=0, le=8, description="archives in archives that are opened; 0 opens none")
+    max_archive_entries: int = Field(default=100_000, ge=1, le=10_000_000, description="entries read of one archive")
+    max_archive_mb: int = Field(default=10_240, ge=1, le=1_048_576, description="MB unpacked of one archive, all in all")
+    max_archive_ratio: int = Field(
+        default=200, ge=2, le=10_000, description="an archive that unpacks to more than this many times its size is not read on"
+    )
+    download_timeout_s: float = Field(default=600.0, ge=1, le=86_400, description="seconds for one download, all in all")
+    allow_http: bool = Field(default=False, description="take http:// URLs too, which anyone on the way can change")
+    allow_private_urls: bool = Field(
+        default=False, description="take URLs into this machine and private networks: only where you trust who names them"
+    )
 
 
 class EmbedSettings(_Section):
@@ -93,6 +148,7 @@ class ChatSettings(_Section):
     api_key: SecretStr | None = Field(default=None, description="bearer key of the endpoint")
     mini: str = Field(default="phi-3.5-mini", description="served name of Phi-3.5-mini")
     moe: str = Field(default="", description="served name of Phi-3.5-MoE; empty when it is not served")
+    vision: str = Field(default="", description="served name of Phi-3.5-vision; empty when it is not served")
     temperature: float = Field(default=0.0, ge=0, le=2, description="sampling temperature")
     max_answer_tokens: int = Field(default=1_024, ge=16, le=16_384, description="upper bound of an answer")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60, description="seconds to connect")
@@ -193,14 +249,15 @@ def _table(fields: Iterator[tuple[str, FieldInfo]]) -> Iterator[str]:
     yield "| variable | default | what it is | allowed |"
     yield "|---|---|---|---|"
     for name, field in fields:
-        default = "" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+        default = "" if field.default in (None, "", ()) else f"`{str(field.default).lower()}`"
         what = (field.description or "").replace("|", "\\|")
         yield f"| `PHIDEX_{name.upper()}` | {default} | {what} | {_allowed(field)} |"
 
 
 def _allowed(field: FieldInfo) -> str:
     """The kind of value and its bounds: "whole number, 32 to 8192"."""
-    kinds = set(get_args(field.annotation)) - {type(None)} or {field.annotation}
+    inner = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
+    kinds: set[Any] = set(inner) - {type(None)} or {field.annotation}
     if all(isinstance(kind, str) for kind in kinds):  # a Literal
         return ", ".join(f"`{value}`" for value in get_args(field.annotation))
     names = {

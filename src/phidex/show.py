@@ -17,12 +17,15 @@ from phidex.doctor import Finding
 from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat_wire import Delta
-from phidex.ingest.pipeline import FileReport, IngestReport
-from phidex.ingest.records import PageLocator, Source
-from phidex.retrieval.collection import SourceEntry
+from phidex.ingest.records import LineLocator, PageLocator, Source
+from phidex.ingest.run.report import OUTCOMES, FileReport, IngestReport
+from phidex.retrieval.catalogue import SourceEntry
+from phidex.retrieval.rebuild import Step
+from phidex.retrieval.reindex import ReindexReport
 from phidex.retrieval.search import Hit
 
 _PREVIEW_CHARS = 280
+_NAME_CHARS = 40  # of a file's name in the progress
 _STEM_CHARS = 60  # of a file's name in a picture's: names end at 255 bytes
 
 
@@ -32,7 +35,8 @@ def console() -> Console:
 
 
 class IngestProgress:
-    """Progress on standard error: files and their pages a second, then passages embedded, with the time left.
+    """Progress on standard error: files and their pages a second, the long document being read, downloads, then passages
+    embedded, with the time left.
 
     Silent where standard error is no terminal.
     """
@@ -50,8 +54,7 @@ class IngestProgress:
             disable=quiet or not screen.is_terminal,
             transient=True,
         )
-        self._files: TaskID | None = None
-        self._passages: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._pages = 0
 
     def __enter__(self) -> Self:
@@ -62,45 +65,119 @@ class IngestProgress:
         self._progress.stop()
 
     def file_done(self, file: FileReport, number: int, total: int) -> None:
-        """One file more."""
-        if self._files is None:
-            self._files = self._progress.add_task("reading files", total=total, rate="")
+        """One file more; `total` were found so far."""
         self._pages += file.page_count
-        seconds = self._progress.tasks[0].elapsed or 0
+        task = self._task("reading files", total)
+        seconds = next((one.elapsed for one in self._progress.tasks if one.id == task), None) or 0
         rate = f"{self._pages} pages, {self._pages / seconds:.0f}/s" if self._pages and seconds else ""
-        self._progress.update(self._files, completed=number, total=total, rate=rate)
+        self._progress.update(task, completed=number, total=total, rate=rate)
+        self._drop(file.path)
+
+    def page_done(self, name: str, done: int, total: int) -> None:
+        """A long document is at this page."""
+        self._progress.update(self._task(name, total), completed=done, total=total)
+
+    def fetched(self, name: str, done: int, total: int) -> None:
+        """A download has so many bytes of `total` (0 = not known)."""
+        self._progress.update(self._task(name, total >> 10), completed=done >> 10, total=total >> 10 or None, rate="KB")
+        if total and done >= total:
+            self._drop(name)
 
     def embedded(self, done: int, total: int) -> None:
         """More passages embedded."""
-        if self._passages is None:
-            self._passages = self._progress.add_task("dense vectors", total=total, rate="searchable meanwhile")
-        self._progress.update(self._passages, completed=done, total=total)
+        task = self._task("dense vectors", total)
+        self._progress.update(task, completed=done, total=total, rate="searchable meanwhile")
+
+    def reindexed(self, step: Step, done: int, total: int) -> None:
+        """A reindex is at this step, with so many passages of `total` done."""
+        names = {"copying": "text and lexical vectors", "embedding": "dense vectors", "switching": "switching over"}
+        self._progress.update(self._task(names[step], total), completed=done, total=total, rate="searchable meanwhile")
+
+    def clear(self) -> None:
+        """Take away what is shown: another round begins."""
+        for name in list(self._tasks):
+            self._drop(name)
+        self._pages = 0
+
+    def _task(self, name: str, total: int) -> TaskID:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(escape(name[-_NAME_CHARS:]), total=total or None, rate="")
+        return self._tasks[name]
+
+    def _drop(self, name: str) -> None:
+        if (task := self._tasks.pop(name, None)) is not None:
+            self._progress.remove_task(task)
+
+
+def show_reindex(report: ReindexReport) -> None:
+    """What a reindex did."""
+    out, name = console(), escape(report.collection)
+    model = report.after.embedder.model if report.after.embedder else "no dense model"
+    if not report.switched:
+        out.print(f"{name}: nothing to do, it is as it should be ({escape(model)})")
+        return
+    old = report.before.embedder.model if report.before.embedder else "no dense model"
+    change = escape(model if model == old else f"{old} → {model}")
+    out.print(f"{name}: {report.chunks} passages made anew ({change}), {report.embedded} embedded, in {report.seconds:.1f} s")
+    if report.pending:
+        out.print(f"{report.pending} passages wait for their dense vector: `phidex complete --collection {name}`")
 
 
 def show_report(report: IngestReport, *, collection: str, background: bool) -> None:
-    """The end of an ingest: counts, times, what failed and why, warnings."""
+    """The end of an ingest: counts, times, what failed and why, warnings; of a dry run, what would change by source."""
     out = console()
-    counted = ("added", "replaced", "unchanged", "failed", "skipped")
-    counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in counted if report.count(outcome))
-    out.print(f"{escape(collection)}: {counts or 'no files'}")
-    pages, chunks = sum(f.page_count for f in report.files), sum(f.chunk_count for f in report.files)
-    if chunks:
-        out.print(f"searchable after {report.seconds_to_searchable:.1f} s ({pages} pages, {chunks} chunks)")
-    if report.embedded:
-        out.print(f"complete after {report.seconds_to_complete:.1f} s ({report.embedded} dense vectors)")
-    elif report.pending:
-        how = "they follow in the background" if background else "run `phidex complete` to write them"
-        out.print(f"{report.pending} dense vectors are still to come: {how}")
-    out.print(f"[dim]dense model: {escape(report.embedder)}[/]")
+    counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in OUTCOMES if report.count(outcome))
+    head = "would be: " if report.dry_run else ""
+    out.print(f"{escape(collection)}: {head}{counts or 'no files'}")
+    if report.dry_run:
+        _show_differences(out, report)
+    else:
+        _show_times(out, report, background=background)
+    for note in report.notes:
+        out.print(f"[yellow]note[/] {escape(note)}")
+    for rule, left_out in report.left_out.items():
+        some = ", ".join(left_out.examples[:3])
+        more = ", …" if left_out.count > len(left_out.examples[:3]) else ""
+        out.print(f"[dim]left out {left_out.count}: {escape(rule)} ({escape(some)}{more})[/]")
     for file in report.files:
         for warning in file.warnings:
             out.print(f"[yellow]note[/] {escape(file.path)}: {escape(warning)}")
     for file in report.files:
         if file.outcome == "skipped":
             out.print(f"[yellow]skipped[/] {escape(file.path)}: {escape(file.reason)}")
+        elif file.outcome == "duplicate":
+            out.print(f"[dim]duplicate[/] {escape(file.path)}: {escape(file.reason)}")
+        elif file.outcome == "removed" and not report.dry_run:
+            out.print(f"[yellow]removed[/] {escape(file.path)}")
     for file in report.failed:
         hint = f" ({file.hint})" if file.hint else ""
         out.print(f"[red]failed[/] {escape(file.path)}: {escape(file.reason + hint)}")
+
+
+def _show_times(out: Console, report: IngestReport, *, background: bool) -> None:
+    chunks = sum(file.chunk_count for file in report.files)
+    if chunks:
+        rate = f", {report.pages_per_second:.0f} pages/s" if report.page_count else ""
+        counted = f"{report.page_count} pages, {chunks} chunks{rate}"
+        out.print(f"searchable after {report.seconds_to_searchable:.1f} s ({counted})")
+    if report.workers_replaced:
+        out.print(f"[yellow]{report.workers_replaced} worker processes were lost and replaced[/]")
+    if report.embedded:
+        out.print(f"complete after {report.seconds_to_complete:.1f} s ({report.embedded} dense vectors)")
+    elif report.pending:
+        how = "they follow in the background" if background else "run `phidex complete` to write them"
+        out.print(f"{report.pending} dense vectors are still to come: {how}")
+    out.print(f"[dim]dense model: {escape(report.embedder)}[/]")
+
+
+def _show_differences(out: Console, report: IngestReport) -> None:
+    """`+12 ~3 -1` by source: chunks that would be added, changed, removed."""
+    for file in report.files:
+        if file.difference is not None:
+            change = file.difference
+            out.print(f"+{change.added} ~{change.changed} -{change.removed}  {escape(file.path)}")
+        elif file.outcome == "removed":
+            out.print(f"removed  {escape(file.path)}")
 
 
 def show_hits(hits: Sequence[Hit]) -> None:
@@ -159,14 +236,17 @@ def save_pictures(answer: Answer, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written to.
     """
-    from phidex.ingest.render import render_page
+    from phidex.ingest.pdf.render import render_page
 
     paths: list[Path] = []
     for citation in answer.citations:
         source, place = citation.source, citation.locator
-        if not isinstance(place, PageLocator):
+        if not isinstance(place, PageLocator) or place.unit == "slide":
+            print(f"no picture of [{citation.marker}]: {source.name} has no pages that can be drawn", file=sys.stderr)
             continue
-        path = folder / f"{citation.marker}-{Path(source.name).stem[:_STEM_CHARS]}-p{place.page_number}.png"
+        stem = f"{citation.marker}-{Path(source.name).stem[:_STEM_CHARS]}-p{place.page_number}"
+        number = sum(path.stem == stem or path.stem.startswith(f"{stem}-") for path in paths) + 1
+        path = folder / (f"{stem}-{number}.png" if number > 1 else f"{stem}.png")
         try:
             picture = render_page(source.local_path(), place.page_number, place.boxes, citation.quote, sha256=source.sha256)
         except InputError as exc:
@@ -210,10 +290,14 @@ def show_status(status: Mapping[str, Any]) -> None:
     out.print(f"data {escape(status['data'])}, store {escape(status['store'])}, model {escape(model)}")
     table = Table("collection", "sources", "chunks", "pending", "languages", "dense model", box=None, header_style="bold")
     for name, found in status["collections"].items():
+        if "fault" in found:
+            out.print(escape(f"{name}: {found['fault']}"))
+            continue
         languages = ", ".join(f"{language} {count}" for language, count in list(found["languages"].items())[:8])
         numbers = (str(found[key]) for key in ("sources", "chunks", "pending"))
         table.add_row(escape(name), *numbers, languages, escape(found["embedder"] or "none"))
-    out.print(table if status["collections"] else "no collections yet: phidex ingest PATH…")
+    if table.rows or not status["collections"]:
+        out.print(table if table.rows else "no collections yet: phidex ingest PATH…")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -229,5 +313,11 @@ def show_findings(findings: Sequence[Finding]) -> None:
 def _place(source: Source, locator: Any) -> str:
     """Name and place, as a link to the file where the terminal shows links."""
     text = escape(f"{source.name}, {locator}")
-    page = f"#page={locator.page_number}" if isinstance(locator, PageLocator) else ""
+    commit = source.metadata.get("commit", "")
+    if commit:
+        text = f"{text} at {escape(commit[:10])}"
+    web = source.metadata.get("web", "")
+    if web and isinstance(locator, LineLocator):
+        return f"[link={web.format(start=locator.start_line, end=locator.end_line)}]{text}[/link]"
+    page = f"#page={locator.page_number}" if isinstance(locator, PageLocator) and locator.unit == "page" else ""
     return f"[link={source.uri}{page}]{text}[/link]" if source.uri.startswith("file:") else text

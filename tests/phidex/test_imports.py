@@ -31,6 +31,10 @@ OPTIONAL = (
     "llama_index",
     "onnx",
     "onnxruntime",
+    "python_calamine",
+    "olefile",
+    "msoffcrypto",
+    "striprtf",
 )
 HEAVY = (
     *OPTIONAL,
