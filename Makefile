@@ -10,11 +10,13 @@ help:            ## this list
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo:            ## set up, ingest real manuals in several languages, ask them questions
-	@$(PYTHON) setup/install.py dense ui
+	@$(PYTHON) setup/install.py dense office code ui
+	@$(PYTHON) setup/system.py || true
 	@$(BIN)/python -u examples/demo.py
 
 test:            ## set up all that the tests need, and run them
 	@$(PYTHON) setup/install.py dev
+	@$(PYTHON) setup/system.py || [ -z "$$CI$$PHIDEX_TEST_REQUIRE_OCR" ]
 	@$(PYTHON) tests/vllm/install.py || [ -z "$$CI$$PHIDEX_TEST_REQUIRE_VLLM" ]
 	@$(BIN)/pytest $(ARGS)
 
@@ -34,11 +36,11 @@ bench:           ## measure against the peers and the bars (eval/LOG.md keeps th
 	$(BIN)/python -m phidex.eval.bench $(ARGS)
 
 ui:              ## the web app on this machine
-	@$(PYTHON) setup/install.py dense ui
+	@$(PYTHON) setup/install.py dense office code ui
 	@$(BIN)/phidex ui $(ARGS)
 
 serve:           ## the web app for other machines too: make serve ADDRESS=0.0.0.0 (no login: only where you trust all)
-	@$(PYTHON) setup/install.py dense ui
+	@$(PYTHON) setup/install.py dense office code ui
 	@$(BIN)/phidex ui --address $(or $(ADDRESS),127.0.0.1) $(ARGS)
 
 clean:           ## remove everything that make made
