@@ -20,8 +20,11 @@ import pymupdf as _pymupdf
 import pytest
 from qdrant_client import QdrantClient
 
-from phidex.ingest.pipeline import Sink, ingest_files
 from phidex.ingest.records import Chunk, Source
+from phidex.ingest.run.pipeline import ingest_files
+from phidex.ingest.run.prepare import Task, prepare
+from phidex.ingest.run.sink import Content, Difference, Known, Piece, Sink
+from phidex.ingest.run.workers import Event
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.engines import open_store
 from phidex.retrieval.server import ServerStore
@@ -124,27 +127,59 @@ def pdf_bytes(texts: Sequence[str], *, html: bool = False) -> bytes:
 
 
 class Kept:
-    """A sink in memory: what an undisturbed ingest gives."""
+    """A sink in memory: what an undisturbed ingest gives, and what it is told."""
+
+    analyse: Callable[[Chunk], Any] | None = None
 
     def __init__(self, name: str = "default") -> None:
         self.name = name
         self.chunks: dict[str, list[Chunk]] = {}
+        self.sources: dict[str, Known] = {}
 
-    def known(self) -> dict[str, str]:
-        """Nothing is known."""
-        return {}
+    def known(self) -> dict[str, Known]:
+        """What was kept."""
+        return dict(self.sources)
 
-    def replace(self, source: Source, digest: str, chunks: Iterable[Chunk]) -> int:
+    def replace_many(self, contents: Sequence[Content]) -> list[int]:
         """Keep the chunks under the file's name."""
-        self.chunks[source.name] = list(chunks)
-        return len(self.chunks[source.name])
+        counts: list[int] = []
+        for content in contents:
+            source, chunks = content.source, [chunk for chunk, _ in content.pieces]
+            self.chunks[source.name] = chunks
+            self.sources[source.id] = Known(content.digest, source.sha256, source.uri, source.also, source.tags)
+            counts.append(len(chunks))
+        return counts
+
+    def preview(self, source: Source, pieces: Iterable[Piece]) -> Difference:
+        """By ids alone."""
+        old = {chunk.id for chunk in self.chunks.get(source.name, [])}
+        new = {chunk.id for chunk, _ in pieces}
+        return Difference(len(new - old), 0, len(old - new))
+
+    def set_aliases(self, source_id: str, uris: Sequence[str]) -> None:
+        """Kept."""
+        self.sources[source_id] = replace(self.sources[source_id], also=tuple(uris))
+
+    def remove(self, source_id: str) -> None:
+        """Gone, with its chunks."""
+        del self.sources[source_id]
 
 
-def take_in(sink: Sink, *paths: Path, tags: Sequence[str] = ()) -> None:
-    """Ingest into a collection, or what stands in for one, without the rest of the SDK."""
-    settings = IngestSettings()  # pyright: ignore[reportCallIssue]  # all fields have defaults
-    reports = ingest_files(list(paths), sink, settings, tags=tags)
-    assert all(report.outcome != "failed" for report in reports), reports
+def take_in(sink: Sink, *paths: Path, tags: Sequence[str] | None = None) -> None:
+    """Ingest into a collection, or what stands in for one, without the rest of the SDK; the files are read in this process."""
+    report = ingest_files(paths, sink, IngestSettings(), tags=tags, pool=Here())  # pyright: ignore[reportCallIssue]  # defaults
+    assert not report.failed, report.failed
+
+
+class Here:
+    """A pool without workers."""
+
+    replaced = 0
+
+    def run(self, tasks: Iterator[Task | None]) -> Iterator[Event]:
+        """Prepares each task as it comes."""
+        for task in tasks:
+            yield prepare(task) if task else None
 
 
 def undisturbed(*paths: Path, collection: str = "default") -> dict[str, frozenset[str]]:

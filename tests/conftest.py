@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from phidex.errors import InputError
+from phidex.ingest.ocr.tesseract import PACKS, Tesseract, find_tesseract
 from tests.vllm import server, tiny_models
 
 
@@ -59,6 +61,26 @@ def no_network() -> Generator[None]:
             patch.setattr(socket.socket, name, _guard(getattr(socket.socket, name)))
         patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
         yield
+
+
+@pytest.fixture(scope="session")
+def tesseract() -> Tesseract:
+    """The installed Tesseract, with the packs of all 23 languages.
+
+    Skips where a part of it is not installed, and fails instead where CI or PHIDEX_TEST_REQUIRE_OCR is set.
+    """
+    try:
+        found = find_tesseract()
+        lacking = {"osd", *(pack for packs in PACKS.values() for pack in packs)} - found.packs
+        reason = f"Tesseract lacks the packs {', '.join(sorted(lacking))}" if lacking else ""
+    except InputError as exc:
+        found, reason = Tesseract("", frozenset()), str(exc)
+    if reason:
+        reason += ": run `python3 setup/system.py`"
+        if os.environ.get("CI") or os.environ.get("PHIDEX_TEST_REQUIRE_OCR"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @pytest.fixture(scope="session")
