@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phidex.generation.support import CJK, Rarity, terms
-from phidex.retrieval.search import Hit
+from phidex.retrieval.hit import Hit
 
 # Share of the question's telling terms that the best of five passages must have. Measured on XQuAD, questions whose article was
 # taken out of the collection against those whose article is there: 70-90% of the first are recognised and 1-6% of the second

@@ -12,8 +12,8 @@ from phidex.generation.support import CJK, Rarity, terms
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.embed import Embedder
+from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, PackedBlock, renumber
-from phidex.retrieval.search import Hit
 
 NOTICE = f"(Quoted without a model, since none is configured. For written answers, {ADD_A_MODEL}.)"
 

@@ -24,8 +24,8 @@ from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk
 from phidex.retrieval.count import CountTokens, estimate_tokens, load_counter
 from phidex.retrieval.embed import Embedder
+from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, pack_context
-from phidex.retrieval.search import Hit
 from phidex.settings import ChatSettings, PackSettings
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from phidex.errors import BudgetError
 from phidex.ingest.records import Chunk, PartLocator, Source
 from phidex.retrieval.count import CountTokens
-from phidex.retrieval.search import Hit
+from phidex.retrieval.hit import Hit
 
 _BLOCK_OVERHEAD = 8  # line breaks and brackets around a block's header, more than they ever cost
 

@@ -7,99 +7,21 @@ model knows. So the dense leg is asked only for those, and its weight follows fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from phidex.errors import InputError
 from phidex.ingest.language import detect_language
-from phidex.ingest.records import Chunk, Source
+from phidex.ingest.records import Source
 from phidex.retrieval.catalogue import Transitions
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import Embedder
+from phidex.retrieval.filters import Filters
+from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.lexical import query_vector
 from phidex.retrieval.payload import chunk_of
-from phidex.retrieval.store import Condition, Floats, Fused, Leg, LegName, Match, Range, SparseVector, Where
+from phidex.retrieval.store import Floats, Fused, Leg, LegName, SparseVector, Where
 
 _MAX_QUERY_CHARS = 20_000
 _LEG_NAMES: dict[LegName, str] = {"sparse": "lexical", "dense": "dense"}
-
-
-@dataclass(frozen=True, slots=True)
-class LegRank:
-    """A hit's place in one leg: rank from 1, and the engine's score (BM25, or cosine in [-1, 1])."""
-
-    rank: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A chunk that answers, best first in its list.
-
-    Args:
-        score: fused, higher is better; comparable within one list only.
-        why: place and score in each leg that found it: "lexical", "dense".
-    """
-
-    chunk: Chunk
-    source: Source
-    score: float
-    why: dict[str, LegRank]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
-            "score": round(self.score, 6),
-            "text": self.chunk.text,
-            "source": self.source.to_dict(),
-            "locator": self.chunk.locator.to_dict(),
-            "chunk": self.chunk.to_dict(),
-            "why": {leg: {"rank": place.rank, "score": round(place.score, 4)} for leg, place in self.why.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What hits are limited to; an empty field limits nothing.
-
-    Args:
-        sources: ids of sources.
-        pages: first and last page, both included.
-        tags: any of them.
-    """
-
-    sources: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    pages: tuple[int, int] | None = None
-
-    def conditions(self) -> tuple[Condition, ...]:
-        """The same as conditions on payload fields."""
-        fields = (("source_id", self.sources), ("kind", self.kinds), ("language", self.languages), ("tags", self.tags))
-        found: list[Condition] = [Match(key, values) for key, values in fields if values]
-        if self.pages is not None:
-            found.append(Range("page", self.pages[0], self.pages[1]))
-        return tuple(found)
-
-
-def page_range(text: str) -> tuple[int, int]:
-    """First and last page of "12" or "10-20".
-
-    Raises:
-        InputError: it is neither.
-
-    >>> page_range("10-20")
-    (10, 20)
-    """
-    first, _, last = text.partition("-")
-    try:
-        pages = int(first), int(last or first)
-    except ValueError:
-        pages = (0, 0)
-    if not 1 <= pages[0] <= pages[1]:
-        raise InputError(f"{text!r} is not a range of pages", hint="write 12 or 10-20")
-    return pages
 
 
 def search(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.count import estimate_tokens
+from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.pack import Context, pack_context
-from phidex.retrieval.search import Hit, LegRank
 
 
 def hit(name: str, text: str, *, order: int = 0, language: str = "en", cosine: float | None = None) -> Hit:

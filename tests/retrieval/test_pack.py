@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from phidex.errors import BudgetError
 from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.count import estimate_tokens
+from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, pack_context, renumber
-from phidex.retrieval.search import Hit
 
 SOURCES = {
     name: Source(name, f"file:///{name}.pdf", "pdf", name.upper(), "0" * 64, "en", "application/pdf", 9)

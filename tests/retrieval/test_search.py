@@ -14,7 +14,8 @@ from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.engines import open_store
-from phidex.retrieval.search import Filters, page_range, search
+from phidex.retrieval.filters import Filters, page_range
+from phidex.retrieval.search import search
 from phidex.retrieval.store import Floats, Store, Where
 from phidex.settings import StoreSettings
 
