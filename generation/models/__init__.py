@@ -1,0 +1,1 @@
+"""The models that can answer: what is known of them, what they need, how they are served."""
