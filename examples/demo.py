@@ -33,10 +33,10 @@ def main() -> None:
         with IngestProgress(quiet=False) as progress:
             report = phidex.ingest(*sorted(HERE.glob("*.pdf")), on_file=progress.file_done, on_embed=progress.embedded)
         show_report(report, collection="default", background=False)
+        printer = AnswerPrinter()
         for number, question in enumerate(QUESTIONS, 1):
             out.print()
             out.print(Rule(f"[bold]{question}", align="left"))
-            printer = AnswerPrinter()
             for event in phidex.ask(question, stream=True):
                 printer.show(event)
             save_pictures(phidex.ask(question), DEMO / "pictures" / str(number))

@@ -9,15 +9,23 @@ first, then PyTorch's own index of CPU builds.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 OLDEST = (3, 11)
+_LARGE = re.compile(r"Downloading .*\(\d+(\.\d+)? [MG]B\)")
+_IDLE = re.compile(  # what pip says of places that it does without, and of itself
+    r"WARNING: ((Location|Url) .* is ignored|The directory .* or its parent directory is not|Running pip as the 'root' user)"
+    r"|\[notice\]"
+)
 
 
 def main(extras: list[str]) -> int:
@@ -87,8 +95,41 @@ def _install_torch() -> bool:
 
 
 def _pip(*arguments: str, quiet: bool = False) -> int:
-    command = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    return subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL if quiet else None).returncode
+    """pip's exit code. Of what it says, its faults are passed on, and what it is fetching; not what it thinks of its places.
+
+    Args:
+        quiet: a failure is no news.
+    """
+    command = [str(_python()), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as pip:
+        assert pip.stdout is not None
+        assert pip.stderr is not None
+        faults = threading.Thread(target=_pass_on, args=(pip.stderr, quiet))
+        faults.start()
+        for line in pip.stdout:
+            _show_progress(line.strip())
+        faults.join()
+    _show_progress("")
+    return pip.returncode
+
+
+def _show_progress(line: str) -> None:
+    """What pip is at: on a terminal in one line that changes, else a line for each large download."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        sys.stdout.write("\r" + f"  {line}"[:width].ljust(width) + ("" if line else "\r"))
+        sys.stdout.flush()
+    elif _LARGE.match(line):
+        print(f"  {line}", flush=True)
+
+
+def _pass_on(faults: IO[str], quiet: bool) -> None:
+    for line in faults:
+        if not quiet and not _IDLE.match(line):
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 def _python() -> Path:

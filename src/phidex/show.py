@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,21 +20,32 @@ from phidex.doctor import Finding
 from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat_wire import Delta
+from phidex.generation.extract import NOTICE
 from phidex.ingest.records import LineLocator, PageLocator, Source
 from phidex.ingest.run.report import OUTCOMES, FileReport, IngestReport
 from phidex.retrieval.catalogue import SourceEntry
+from phidex.retrieval.hit import Hit
 from phidex.retrieval.rebuild import Step
 from phidex.retrieval.reindex import ReindexReport
-from phidex.retrieval.search import Hit
 
 _PREVIEW_CHARS = 280
 _NAME_CHARS = 40  # of a file's name in the progress
+_MIN_NAME_CHARS = 24  # of a source's name in a narrow table
 _STEM_CHARS = 60  # of a file's name in a picture's: names end at 255 bytes
 
 
 def console() -> Console:
     """Standard output, in colour only on a terminal."""
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts.
+
+    >>> counted(1, "page"), counted(2, "page")
+    ('1 page', '2 pages')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class IngestProgress:
@@ -69,7 +83,7 @@ class IngestProgress:
         self._pages += file.page_count
         task = self._task("reading files", total)
         seconds = next((one.elapsed for one in self._progress.tasks if one.id == task), None) or 0
-        rate = f"{self._pages} pages, {self._pages / seconds:.0f}/s" if self._pages and seconds else ""
+        rate = f"{counted(self._pages, 'page')}, {self._pages / seconds:.0f}/s" if self._pages and seconds else ""
         self._progress.update(task, completed=number, total=total, rate=rate)
         self._drop(file.path)
 
@@ -118,9 +132,10 @@ def show_reindex(report: ReindexReport) -> None:
         return
     old = report.before.embedder.model if report.before.embedder else "no dense model"
     change = escape(model if model == old else f"{old} → {model}")
-    out.print(f"{name}: {report.chunks} passages made anew ({change}), {report.embedded} embedded, in {report.seconds:.1f} s")
+    made = f"{counted(report.chunks, 'passage')} made anew ({change})"
+    out.print(f"{name}: {made}, {report.embedded} embedded, in {report.seconds:.1f} s")
     if report.pending:
-        out.print(f"{report.pending} passages wait for their dense vector: `phidex complete --collection {name}`")
+        out.print(f"without their dense vector: {counted(report.pending, 'passage')}; `phidex complete --collection {name}`")
 
 
 def show_report(report: IngestReport, *, collection: str, background: bool) -> None:
@@ -147,6 +162,8 @@ def show_report(report: IngestReport, *, collection: str, background: bool) -> N
             out.print(f"[yellow]skipped[/] {escape(file.path)}: {escape(file.reason)}")
         elif file.outcome == "duplicate":
             out.print(f"[dim]duplicate[/] {escape(file.path)}: {escape(file.reason)}")
+        elif file.outcome == "replaced" and file.reason and not report.dry_run:
+            out.print(f"[dim]renamed[/] {escape(file.path)}: {escape(file.reason)}")
         elif file.outcome == "removed" and not report.dry_run:
             out.print(f"[yellow]removed[/] {escape(file.path)}")
     for file in report.failed:
@@ -158,24 +175,25 @@ def _show_times(out: Console, report: IngestReport, *, background: bool) -> None
     chunks = sum(file.chunk_count for file in report.files)
     if chunks:
         rate = f", {report.pages_per_second:.0f} pages/s" if report.page_count else ""
-        counted = f"{report.page_count} pages, {chunks} chunks{rate}"
-        out.print(f"searchable after {report.seconds_to_searchable:.1f} s ({counted})")
+        amount = f"{counted(report.page_count, 'page')}, {counted(chunks, 'chunk')}{rate}"
+        out.print(f"searchable after {report.seconds_to_searchable:.1f} s ({amount})")
     if report.workers_replaced:
-        out.print(f"[yellow]{report.workers_replaced} worker processes were lost and replaced[/]")
+        out.print(f"[yellow]{counted(report.workers_replaced, 'worker')} lost and replaced[/]")
     if report.embedded:
-        out.print(f"complete after {report.seconds_to_complete:.1f} s ({report.embedded} dense vectors)")
+        out.print(f"complete after {report.seconds_to_complete:.1f} s ({counted(report.embedded, 'dense vector')})")
     elif report.pending:
-        how = "they follow in the background" if background else "run `phidex complete` to write them"
-        out.print(f"{report.pending} dense vectors are still to come: {how}")
+        how = "to follow in the background" if background else "to be written by `phidex complete`"
+        out.print(f"{counted(report.pending, 'dense vector')} still {how}")
     out.print(f"[dim]dense model: {escape(report.embedder)}[/]")
 
 
 def _show_differences(out: Console, report: IngestReport) -> None:
-    """`+12 ~3 -1` by source: chunks that would be added, changed, removed."""
+    """`+12 ~3 -1` by source: chunks that would be added, changed, removed; and how it was called before."""
     for file in report.files:
         if file.difference is not None:
             change = file.difference
-            out.print(f"+{change.added} ~{change.changed} -{change.removed}  {escape(file.path)}")
+            renamed = f"  (renamed, {file.reason})" if file.outcome == "replaced" and file.reason else ""
+            out.print(f"+{change.added} ~{change.changed} -{change.removed}  {escape(file.path + renamed)}")
         elif file.outcome == "removed":
             out.print(f"removed  {escape(file.path)}")
 
@@ -187,7 +205,11 @@ def show_hits(hits: Sequence[Hit]) -> None:
         out.print("nothing found")
     for number, hit in enumerate(hits, 1):
         why = ", ".join(f"{leg} {place.rank}" for leg, place in hit.why.items())
-        out.print(f"[bold]{number}. {_place(hit.source, hit.chunk.locator)}[/]  [dim]{hit.score:.3f} ({why})[/]")
+        place = f"[bold]{number}. {_place(hit.source, hit.chunk.locator)}[/]"
+        boosted = "".join(f", {name}" for name in hit.boosts)
+        out.print(f"{place}  [dim]{hit.score:.3f} ({why}{boosted}){_also(hit.source)}[/]")
+        for copy in hit.also:
+            out.print(f"   [dim]nearly the same in {_place(copy.source, copy.locator)}[/]")
         if hit.chunk.heading:
             out.print(f"   [dim]{escape(' > '.join(hit.chunk.heading))}[/]")
         text = " ".join(hit.chunk.text.split())
@@ -195,15 +217,20 @@ def show_hits(hits: Sequence[Hit]) -> None:
 
 
 class AnswerPrinter:
-    """Prints an answer as it streams, then its citations, the route's reason and the ledger."""
+    """Prints answers as they stream, each with its citations, the route's reason and the ledger; that quotations are not
+    written by a model is said once."""
 
     def __init__(self) -> None:
         self._out = console()
+        self._noticed = False
 
     def show(self, event: AnswerEvent) -> None:
         """One event of the stream."""
         match event:
             case Delta(text):
+                if self._noticed:
+                    text = text.removesuffix(NOTICE).rstrip()
+                self._noticed = self._noticed or text.endswith(NOTICE)
                 self._out.print(text, end="", markup=False)
             case Answer():
                 self._finish(event)
@@ -216,17 +243,18 @@ class AnswerPrinter:
             mark = "[green]verified[/]" if citation.verified else "[yellow]not verified[/]"
             if answer.route.role == "extractive":
                 mark = "[dim]verbatim[/]"
-            self._out.print(f"[bold]{escape(f'[{citation.marker}]')} {_place(citation.source, citation.locator)}[/]  {mark}")
+            place = f"[bold]{escape(f'[{citation.marker}]')} {_place(citation.source, citation.locator)}[/]"
+            self._out.print(f"{place}  {mark}[dim]{_also(citation.source)}[/]")
             if citation.quote:
                 self._out.print(f"    [dim]{escape(' '.join(citation.quote.split())[:_PREVIEW_CHARS])}[/]")
+        if answer.searched:
+            self._out.print(f"[dim]searched for: {escape(answer.searched)}[/]")
         for warning in answer.warnings:
             self._out.print(f"[yellow]note[/] {escape(warning)}")
-        ledger = answer.ledger
-        left_out = sum(entry.status == "budget" for entry in ledger.entries)
+        parts = f"; read in {counted(len(answer.plan.parts), 'part')}" if answer.plan else ""
         self._out.print(
             f"[dim]route: {answer.route.role}, since {escape(answer.route.reason)}\n"
-            f"context: {ledger.context_tokens} of {ledger.budget_tokens} tokens ({ledger.counted_by}), "
-            f"{ledger.reserve_tokens} kept for the answer, {left_out} passages left out[/]"
+            f"context: {escape(answer.ledger.summary())}{parts}[/]"
         )
 
 
@@ -262,25 +290,33 @@ def save_pictures(answer: Answer, folder: Path) -> list[Path]:
 
 
 def show_sources(entries: Sequence[SourceEntry]) -> None:
-    """Sources as a table."""
-    table = Table(box=None, header_style="bold")
-    table.add_column("source", overflow="fold")
-    for name in ("state", "kind", "language", "pages", "chunks", "pending", "ingested"):
-        table.add_column(name, no_wrap=True)
-    for entry in entries:
-        source = entry.source
-        when = datetime.fromtimestamp(entry.ingested_at).strftime("%Y-%m-%d") if entry.ingested_at else ""
-        table.add_row(
-            escape(source.name),
-            entry.state,
-            source.kind,
-            source.language,
-            str(source.page_count or ""),
-            str(entry.chunk_count),
-            str(entry.pending or ""),
-            when,
-        )
-    console().print(table)
+    """Sources as a table. A name that leaves no room for the rest has a line of its own; other names stand beneath."""
+    out = console()
+    heads = ("state", "kind", "language", "pages", "chunks", "pending", "ingested")
+    columns = [column for column in zip(heads, *map(_cells, entries), strict=True) if any(column[1:]) or not entries]
+    widths = [max(map(len, column)) for column in columns]
+    head, *rows = zip(*columns, strict=True)
+    names = [entry.source.name for entry in entries]
+    room = max(map(cell_len, ("source", *names)))
+    if out.is_terminal:
+        room = max(min(room, out.width - sum(widths) - 2 * len(widths)), _MIN_NAME_CHARS)
+
+    def line(name: str, cells: Sequence[str]) -> str:
+        pad = " " * (room - cell_len(name)) if cell_len(name) <= room else "\n" + " " * room
+        return escape(f"{name}{pad}  {'  '.join(map(str.ljust, cells, widths))}".rstrip())
+
+    out.print(f"[bold]{line('source', head)}[/]")
+    for entry, name, cells in zip(entries, names, rows, strict=True):
+        out.print(line(name, cells), soft_wrap=True)
+        for alias in _aliases(entry.source):
+            out.print(f"[dim]  also {escape(alias)}[/]", soft_wrap=True)
+
+
+def _cells(entry: SourceEntry) -> tuple[str, ...]:
+    source = entry.source
+    when = datetime.fromtimestamp(entry.ingested_at).strftime("%Y-%m-%d") if entry.ingested_at else ""
+    numbers = (str(source.page_count or ""), str(entry.chunk_count), str(entry.pending or ""))
+    return (entry.state, source.kind, source.language, *numbers, when)
 
 
 def show_status(status: Mapping[str, Any]) -> None:
@@ -308,6 +344,17 @@ def show_findings(findings: Sequence[Finding]) -> None:
         out.print(f"[{colours[finding.state]}]{finding.state:8}[/] [bold]{escape(finding.part)}[/]: {escape(finding.detail)}")
         if finding.cure:
             out.print(f"         [dim]{escape(finding.cure)}[/]")
+
+
+def _aliases(source: Source) -> list[str]:
+    """The other names of a source; where one is the same in another folder, its path."""
+    names = ((uri, replace(source, uri=uri).name) for uri in source.also)
+    return [unquote(uri.removeprefix("file://")) if name == source.name else name for uri, name in names]
+
+
+def _also(source: Source) -> str:
+    """The other names of a source, to stand behind a place."""
+    return escape(f"  also {', '.join(_aliases(source))}") if source.also else ""
 
 
 def _place(source: Source, locator: Any) -> str:

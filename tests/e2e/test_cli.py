@@ -16,8 +16,9 @@ import pytest
 from tests.builders import Author, CommandLine, Document, pdf_bytes, phidex_cli, stored, undisturbed
 
 import phidex as package
-from phidex import cli
+from phidex.cli import options as named
 from phidex.ingest import options
+from phidex.settings import IngestSettings
 
 __all__ = ["phidex_cli"]  # a fixture
 
@@ -124,7 +125,8 @@ def test_questions_that_cannot_be_asked(phidex_cli: CommandLine, documents: list
 
 def test_the_choices_are_those_of_the_parsers() -> None:
     for name in ("Quality", "Ocr"):
-        assert get_args(getattr(cli, name)) == get_args(getattr(options, name))
+        assert get_args(getattr(named, name)) == get_args(getattr(options, name))
+    assert get_args(named.Engine) == get_args(IngestSettings.model_fields["engine"].annotation)
 
 
 def test_ingest_search_ask_and_the_json_of_each(phidex_cli: CommandLine, documents: list[Document]) -> None:

@@ -40,7 +40,7 @@ def run(tmp_path: Path, work: Callable[[AsyncPhidex], Awaitable[None]]) -> None:
 
 
 def public(cls: type) -> set[str]:
-    return {name for name in vars(cls) if not name.startswith("_")}
+    return {name for name in dir(cls) if not name.startswith("_")}
 
 
 def parameters(function: Callable[..., object]) -> dict[str, tuple[object, object, str]]:

@@ -40,12 +40,18 @@ def wheel(built: Path) -> Path:
 
 
 def spine() -> set[str]:
-    return {path.name for path in (ROOT / "src/phidex").iterdir() if path.is_file()}
+    """Files and folders of src/phidex that are no links."""
+    return {path.name for path in (ROOT / "src/phidex").iterdir() if not path.is_symlink()} - LEFT_OUT
+
+
+def spine_files() -> list[Path]:
+    files = (path for name in spine() for path in ((ROOT / "src/phidex" / name).rglob("*"), [ROOT / "src/phidex" / name]))
+    return [path for some in files for path in some if path.is_file() and not LEFT_OUT & set(path.parts)]
 
 
 def tree() -> set[str]:
     """Every file that belongs to the package, by its place in it."""
-    found = {f"phidex/{name}" for name in spine()}
+    found = {path.relative_to(ROOT / "src").as_posix() for path in spine_files()}
     for folder in FOLDERS:
         files = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
         found |= {f"phidex/{path.as_posix()}" for path in files if not LEFT_OUT & set(path.parts)}
@@ -67,7 +73,8 @@ def test_wheel_has_types_data_and_licence(wheel: Path) -> None:
         licence = next(name for name in names if name.endswith("licenses/LICENSE"))
         assert "Apache License" in archive.read(licence).decode()
         scripts = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
-    assert {"phidex/py.typed", "phidex/retrieval/phi_characters.txt"} <= set(names)
+    data = {"phidex/retrieval/phi_characters.txt", "phidex/retrieval/query/words.toml"}
+    assert {"phidex/py.typed", *data} <= set(names)
     assert "phidex = phidex.cli:main" in scripts
 
 
@@ -146,7 +153,9 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("folder", ["ingest", "retrieval", "generation", "ui", "src/phidex", "tests"])
 def test_everything_imported_is_declared(folder: str) -> None:
     """What comes only with another package goes when that one does without it."""
-    paths = [path for path in (ROOT / folder).glob("**/*.py") if folder != "src/phidex" or path.parent == ROOT / folder]
+    paths = [path for path in spine_files() if path.suffix == ".py"]
+    if folder != "src/phidex":
+        paths = list((ROOT / folder).rglob("*.py"))
     names = {name for path in paths for name in imported(path)} - sys.stdlib_module_names - {"phidex", "tests"}
     distributions = importlib.metadata.packages_distributions()
     have = declared()
@@ -156,7 +165,7 @@ def test_everything_imported_is_declared(folder: str) -> None:
 
 def test_everything_declared_is_imported_or_named_as_a_tool() -> None:
     paths = [path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py")]
-    names = {name for path in [*paths, *(ROOT / "src/phidex").glob("*.py")] for name in imported(path)}
+    names = {name for path in [*paths, *spine_files()] if path.suffix == ".py" for name in imported(path)}
     distributions = importlib.metadata.packages_distributions()
     used = {normal(made) for name in names for made in distributions.get(name, ())}
     tools = {"build", "hatchling", "import-linter", "pyright", "ruff"}

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.builders import Author, Document, found_ids, phidex, settings_for, stored, undisturbed
@@ -34,6 +35,7 @@ from phidex import (
     Source,
     SourceEntry,
 )
+from phidex.retrieval import choose
 
 __all__ = ["phidex"]  # a fixture
 
@@ -227,6 +229,39 @@ def test_another_dense_model_than_the_collections(tmp_path: Path, documents: lis
         report = phidex.ingest(tmp_path / "docs")
         assert report.embedder == "the collection was made without dense vectors"
         assert len(found_ids(phidex, documents[0])) == 4
+    end_engine(tmp_path / "data")
+
+
+def test_who_needs_no_model_does_not_wait_for_one(
+    tmp_path: Path, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is fetched and read for seconds; meanwhile, all that needs none goes on, and it is opened once for all."""
+    with Phidex(settings=settings_for(tmp_path / "data")) as plain:
+        plain.ingest(tmp_path / "docs", collection="plain")
+    with Phidex(settings=settings_for(tmp_path / "data", model="bundled")) as phidex:
+        phidex.ingest(tmp_path / "docs", dense="later")
+    opening, go_on, opened = threading.Event(), threading.Event(), 0
+    whole = choose.open_embedder
+
+    def slow(*args: Any) -> choose.Choice:
+        nonlocal opened
+        opened += 1
+        opening.set()
+        assert go_on.wait(30)
+        return whole(*args)
+
+    monkeypatch.setattr(choose, "open_embedder", slow)
+    with Phidex(settings=settings_for(tmp_path / "data", model="auto")) as phidex, ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(phidex.search, documents[0].word) for _ in range(2)]
+        try:
+            assert opening.wait(30)
+            for call in (phidex.sources, phidex.status, lambda: phidex.search(documents[0].word, "plain")):
+                assert pool.submit(call).result(timeout=10)
+            assert not any(search.done() for search in waiting)
+        finally:
+            go_on.set()
+        assert all(search.result() for search in waiting)
+    assert opened == 1
     end_engine(tmp_path / "data")
 
 

@@ -68,7 +68,9 @@ def test_variables_of_the_tests_and_of_others_are_left_alone(monkeypatch: pytest
         ("PHIDEX_PACK__BUDGET_TOKENS", "many", "integer"),
         ("PHIDEX_STORE__TIMEOUT_S", "0", "greater than 0"),
         ("PHIDEX_LOG", "loud", "'debug', 'info', 'warning' or 'error'"),
-        ("PHIDEX_EMBED__LANGUAGES", "en,de", "tuple"),
+        ("PHIDEX_EMBED__LANGUAGES", "en,de", r"JSON list.*LANGUAGES='\[\"en\", \"de\"\]'"),
+        ("PHIDEX_INGEST__PASSWORDS", '"plain"', r"JSON list.*PASSWORDS='\[\"first\", \"second\"\]'"),
+        ("PHIDEX_INGEST__PASSWORDS", "plain", r"not JSON.*PASSWORDS='\[\"first\", \"second\"\]'"),
         ("PHIDEX_STORE", "http://localhost:6333", "JSON"),
     ],
 )

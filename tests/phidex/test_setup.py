@@ -19,6 +19,7 @@ PYTHON = """#!/bin/sh
 here=$(dirname "$0")
 echo "$@" >> "$here/calls"
 if [ "$1" = -c ]; then cat "$here/version" 2>/dev/null; exit 0; fi
+if [ "$3" = install ]; then cat "$here/says" 2>/dev/null; cat "$here/warns" >&2 2>/dev/null; fi
 while read -r word; do case " $* " in *"$word"*) echo "pip: cannot find $word" >&2; exit 1;; esac; done < "$here/failing"
 exit 0
 """
@@ -104,6 +105,21 @@ def test_failing_pip_is_reported_and_tried_again(project: Project) -> None:
     assert "the installation failed" in failed.stderr
     project.fail()
     assert project.install("ui").returncode == 0
+
+
+def test_what_takes_long_is_shown_and_what_matters_to_nobody_is_not(project: Project) -> None:
+    (project.bin / "says").write_text(
+        "Collecting numpy>=1.26\n  Downloading numpy-2.0-cp311.whl (16.9 MB)\n  Downloading six-1.17-py3.whl (11 kB)\n"
+    )
+    (project.bin / "warns").write_text(
+        "WARNING: Location '/no/such/wheels' is ignored: it is neither a file nor a directory.\n"
+        "[notice] A new release of pip is available\n"
+        "WARNING: Retrying after connection broken\n"
+    )
+    done = project.install("ui")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1:] == ["  Downloading numpy-2.0-cp311.whl (16.9 MB)"]
+    assert done.stderr == "WARNING: Retrying after connection broken\n"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="torch for macOS comes without CUDA: one build, one index")

@@ -1,0 +1,150 @@
+"""Questions: `phidex search`, `phidex ask`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phidex.cli.options import (
+    CollectionOption,
+    DataOption,
+    JsonOption,
+    KindOption,
+    LanguageOption,
+    LimitOption,
+    ModeOption,
+    PagesOption,
+    PicturesOption,
+    QueryArgument,
+    QuestionArgument,
+    ResumeOption,
+    SourceOption,
+    TagOption,
+)
+from phidex.cli.session import open_phidex, print_json, read_filters
+from phidex.errors import BudgetError, InputError, ServiceError
+
+if TYPE_CHECKING:
+    from phidex.generation.conversation import Conversation
+
+
+def search(
+    query: QueryArgument,
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    limit: LimitOption = None,
+    languages: LanguageOption = None,
+    sources: SourceOption = None,
+    kinds: KindOption = None,
+    tags: TagOption = None,
+    pages: PagesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the passages that answer best, each with its document, page and place."""
+    from phidex.show import show_hits
+
+    with open_phidex(data) as phidex:
+        filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
+        hits = phidex.search(query, collection, limit, filters)
+    if as_json:
+        print_json([hit.to_dict() for hit in hits])
+    else:
+        show_hits(hits)
+
+
+def ask(
+    question: QuestionArgument,
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    languages: LanguageOption = None,
+    sources: SourceOption = None,
+    kinds: KindOption = None,
+    tags: TagOption = None,
+    pages: PagesOption = None,
+    mode: ModeOption = None,
+    pictures: PicturesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from the documents, with citations that name document, page and box."""
+    from phidex.generation.answer import Answer
+    from phidex.show import AnswerPrinter, save_pictures
+
+    answer: Answer | None = None
+    with open_phidex(data, pack={"mode": mode} if mode else None) as phidex:
+        filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
+        printer = None if as_json else AnswerPrinter()
+        for event in phidex.ask(question, collection, filters=filters, stream=True):
+            if printer:
+                printer.show(event)
+            if isinstance(event, Answer):
+                answer = event
+    assert answer is not None
+    if as_json:
+        print_json(answer.to_dict())
+    if pictures is not None:
+        for path in save_pictures(answer, pictures):
+            print(f"picture: {path}", file=sys.stderr)
+
+
+def chat(
+    collection: CollectionOption = "default",
+    data: DataOption = None,
+    languages: LanguageOption = None,
+    sources: SourceOption = None,
+    kinds: KindOption = None,
+    tags: TagOption = None,
+    pages: PagesOption = None,
+    mode: ModeOption = None,
+    resume: ResumeOption = None,
+) -> None:
+    """Ask one question after another: follow-ups are understood from what was said. An empty line ends."""
+    from phidex.show import AnswerPrinter
+
+    with open_phidex(data, pack={"mode": mode} if mode else None) as phidex:
+        filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
+        conversation = _resumed(resume)
+        printer = AnswerPrinter()
+        for question in _questions():
+            try:
+                for event in phidex.ask(question, collection, filters=filters, conversation=conversation, stream=True):
+                    printer.show(event)
+            except (BudgetError, ServiceError) as exc:  # the conversation can go on
+                print(f"error: {exc.message}\n  hint: {exc.hint}" if exc.hint else f"error: {exc.message}", file=sys.stderr)
+                continue
+            if resume is not None:
+                _save(conversation, resume)
+
+
+def _questions() -> Iterator[str]:
+    """Lines of the standard input until an empty one; with a prompt where a person types."""
+    while True:
+        if sys.stdin.isatty():
+            print("> ", end="", flush=True)
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        yield line
+
+
+def _resumed(path: Path | None) -> Conversation:
+    from phidex.generation.conversation import Conversation
+
+    if path is None or not path.exists():
+        return Conversation()
+    try:
+        return Conversation.from_dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path} holds no conversation: {exc}", hint="name another file") from exc
+
+
+def _save(conversation: Conversation, path: Path) -> None:
+    """Whole or not at all: an interrupt leaves what was saved before."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(json.dumps(conversation.to_dict(), ensure_ascii=False), "utf-8")
+        fresh.replace(path)
+    except OSError as exc:
+        raise InputError(f"the conversation cannot be kept in {path}: {exc.strerror}", hint="name another file") from exc
