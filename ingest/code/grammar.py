@@ -1,7 +1,7 @@
 """What is asked of the syntax tree of one programming language, and its grammar, loaded when its first file comes.
 
 Each grammar is a small wheel of its own (extra `code`). One that is missing is no error: files of its language are cut by
-indentation and blank lines (`ingest/code/structure.py`). The table of languages is `ingest/code/grammars.py`.
+indentation and blank lines (`ingest/code/structure.py`). The table of languages is `ingest/code/languages.py`.
 """
 
 from __future__ import annotations

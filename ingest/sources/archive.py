@@ -26,6 +26,7 @@ from phidex.ingest.parse import SUFFIXES
 from phidex.ingest.sources.container import BROKEN, TAR_KINDS, TarHeader, open_tar, open_zip, told, zip_name
 from phidex.ingest.sources.found import Found, Scope
 from phidex.ingest.sources.walk import UNKNOWN
+from phidex.ingest.sources.zipdirectory import first_entries
 
 _ZIP = b"PK"
 _PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -107,13 +108,22 @@ class _Budget:
                 f"unpacks to more than {settings.max_archive_ratio} times its size; the rest is left out", hint=hint
             )
 
+    @property
+    def entries_left(self) -> int:
+        """How many entries may still be counted."""
+        return self.scope.settings.max_archive_entries - self.entries
+
     def enter(self) -> None:
         """Count one more entry."""
         self.entries += 1
-        if self.entries > self.scope.settings.max_archive_entries:
-            hint = "raise PHIDEX_INGEST__MAX_ARCHIVE_ENTRIES to read it whole"
-            limit = self.scope.settings.max_archive_entries
-            raise _LimitError(f"has more than {limit} entries; the rest is left out", hint=hint)
+        if self.entries_left < 0:
+            raise self.too_many()
+
+    def too_many(self) -> _LimitError:
+        """What is said of an archive with more entries than may be read, or with a directory too long for them."""
+        hint = "raise PHIDEX_INGEST__MAX_ARCHIVE_ENTRIES to read it whole"
+        limit = self.scope.settings.max_archive_entries
+        return _LimitError(f"has more than {limit} entries; the rest is left out", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +179,7 @@ def _read(box: _Box) -> Iterator[Found]:
 
 def _zip_members(box: _Box) -> Iterator[Found]:
     passwords = [password.get_secret_value().encode() for password in box.budget.scope.settings.passwords]
-    with zipfile.ZipFile(box.path) as archive:
+    with box.path.open("rb") as file, zipfile.ZipFile(first := first_entries(file, box.budget.entries_left)) as archive:
         for info in archive.infolist():
             box.budget.enter()
             name = zip_name(info)
@@ -180,6 +190,8 @@ def _zip_members(box: _Box) -> Iterator[Found]:
                 yield found
             elif not _is_hidden(name):
                 yield from _member(box, name, lambda info=info: open_zip(archive, info, passwords), counted=False)
+        if first is not file:
+            raise box.budget.too_many()
 
 
 def _tar_members(box: _Box) -> Iterator[Found]:
@@ -191,6 +203,7 @@ def _tar_members(box: _Box) -> Iterator[Found]:
             return
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=TarHeader, errorlevel=1) as archive:
             for info in archive:
+                archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # none is asked for again
                 box.budget.enter()
                 if info.isdir():
                     continue

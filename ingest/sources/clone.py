@@ -36,6 +36,25 @@ _EVER = "--depth=2147483647"  # git's word for the whole history, shallow before
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How a repository is reached whose address nobody vouches for.
+
+    Args:
+        url: where to go, behind all redirects.
+        addresses: the only ones of its host to connect to.
+    """
+
+    url: GitUrl
+    addresses: tuple[str, ...]
+
+    def config(self) -> dict[str, str]:
+        """git's settings that hold it to this."""
+        _, host, port = self.url.place
+        addresses = ",".join(f"[{address}]" if ":" in address else address for address in self.addresses)
+        return {"http.followRedirects": "false", "http.curloptResolve": f"{host}:{port}:{addresses}"}
+
+
+@dataclass(frozen=True, slots=True)
 class Clone:
     """A clone that holds `commit`.
 
@@ -81,8 +100,11 @@ class Clone:
 
 
 @contextmanager
-def open_clone(url: GitUrl, *, ref: str, workspace: Path, timeout_s: float) -> Generator[Clone | None]:
+def open_clone(url: GitUrl, *, ref: str, workspace: Path, timeout_s: float, way: Way | None = None) -> Generator[Clone | None]:
     """The clone of `url` at a branch, tag or commit ("" = the default branch), up to date; None when it has no commit at all.
+
+    Args:
+        way: how to reach it; None: as git does.
 
     Raises:
         NotFoundError: it has no such branch, tag or commit.
@@ -95,19 +117,19 @@ def open_clone(url: GitUrl, *, ref: str, workspace: Path, timeout_s: float) -> G
     folder = parent / hashlib.sha256(url.uri.encode()).hexdigest()[:24]
     with locked(folder.with_suffix(".lock"), wait_s=timeout_s):
         try:
-            clone = _update(url, folder, ref, timeout_s)
+            clone = _update(url, folder, ref, timeout_s, way)
         except PhidexError as exc:
             if not _DAMAGED.search(str(exc)) or not _remove(folder):
                 raise
-            clone = _update(url, folder, ref, timeout_s)
+            clone = _update(url, folder, ref, timeout_s, way)
     with locked(folder.with_suffix(".use"), shared=True, wait_s=timeout_s):
         yield clone
 
 
-def _update(url: GitUrl, folder: Path, ref: str, timeout_s: float) -> Clone | None:
+def _update(url: GitUrl, folder: Path, ref: str, timeout_s: float, way: Way | None) -> Clone | None:
     if len(list(folder.glob("objects/pack/*.pack"))) > _MAX_PACKS:
         _remove(folder)  # what old commits left can go only with the whole
-    git, whole = _prepare(url, folder, timeout_s)
+    git, whole = _prepare(url, folder, timeout_s, way)
     name, oid = _choose(git, ref)
     if not name and not oid:
         if ref:
@@ -122,7 +144,7 @@ def _update(url: GitUrl, folder: Path, ref: str, timeout_s: float) -> Clone | No
     return Clone(git, commit, name or commit, whole)
 
 
-def _prepare(url: GitUrl, folder: Path, timeout_s: float) -> tuple[Git, Git]:
+def _prepare(url: GitUrl, folder: Path, timeout_s: float, way: Way | None) -> tuple[Git, Git]:
     """git in a clone that is there, complete and not locked by the dead; and in one beside it that holds all contents."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "whole").mkdir(exist_ok=True)
@@ -133,7 +155,7 @@ def _prepare(url: GitUrl, folder: Path, timeout_s: float) -> tuple[Git, Git]:
         plain.run("config", "core.repositoryFormatVersion", "1")
         (folder / "complete").touch()
     _clear(folder)
-    config = {"remote.origin.url": url.address}
+    config = {"remote.origin.url": way.url.address, **way.config()} if way else {"remote.origin.url": url.address}
     if url.header:
         config[url.header[0]] = url.header[1]
     partial = config | {"remote.origin.promisor": "true", "remote.origin.partialCloneFilter": "blob:none"}

@@ -102,7 +102,7 @@ class Discovery:
     """The files of some targets, found while iterating. A context manager: what was put aside is removed at its end."""
 
     def __init__(self, targets: Sequence[str | Path], scope: Scope) -> None:
-        self._targets = targets
+        self._targets, self._named_again = _distinct(targets)
         self._scope = scope
         self._seen: set[str] = set()
         self._files = self._all()
@@ -134,6 +134,8 @@ class Discovery:
             else:
                 paths = [Path(target) for target in targets]
                 yield from self._new(top, lambda paths=paths, top=top: self._named_files(paths, top))
+        for uri, target in self._named_again.items():
+            yield Found(Path(_shown(target)), uri, _shown(target), reason="named more than once", duplicate=True)
 
     def _new(self, target: str | Path, read: Callable[[], Iterator[Found]]) -> Generator[Found]:
         """The files of a target that were not found before; its failure comes as one more that failed."""
@@ -270,6 +272,35 @@ class Discovery:
             hint = "unpack it, or pack it as a zip"
             return iter((Found(path, reason=reason, failed=named, hint=hint),))
         return None
+
+
+def _distinct(targets: Sequence[str | Path]) -> tuple[list[str | Path], dict[str, str | Path]]:
+    """Each target once, and, by its uri, what was named again, as it was named then."""
+    first: dict[str, str | Path] = {}
+    again: dict[str, str | Path] = {}
+    for target in targets:
+        uri = _uri_of(target)
+        if uri in first:
+            again.setdefault(uri, target)
+        else:
+            first[uri] = target
+    return list(first.values()), again
+
+
+def _uri_of(target: str | Path) -> str:
+    """What a target is the same by, however it is spelt."""
+    try:
+        match target_kind(target):
+            case "git":
+                return parse_git_url(str(target)).uri
+            case "url":
+                from phidex.ingest.sources.download import document_uri, parse_url
+
+                return document_uri(parse_url(str(target)))
+            case "path":
+                return Path(os.path.realpath(target)).as_uri()
+    except (InputError, OSError, ValueError):  # what is wrong with it is said when its turn comes
+        return str(target)
 
 
 def _no_repository(path: Path) -> InputError:

@@ -35,10 +35,14 @@ _KEPT_BYTES = 2 << 30  # of former downloads, the oldest go first
 _TRANSIENT = frozenset((429, 500, 502, 503, 504))
 # Signatures and tokens in a query: they expire, and are nobody's business; without them the document keeps its name.
 _SECRET = re.compile(
-    r"^(x-(amz|goog|oss|cos)-.*|signature|expires|key-pair-id|policy|sig|se|sp|sv|sr|st|spr|skoid|sktid|skt|ske|sks|skv"
-    r"|awsaccesskeyid|googleaccessid|.*token.*|api_?key|password|secret)$",
+    r"^(x-(amz|goog|oss|cos)-.*|signature|sig|awsaccesskeyid|googleaccessid|.*token.*|api_?key|password|secret)$",
     re.IGNORECASE,
 )
+# What stands beside a signature and says for whom and how long it holds. Where there is none, these are names like any others.
+_SIGNED = {
+    "sig": frozenset(("se", "sp", "sv", "sr", "st", "spr", "sip", "skoid", "sktid", "skt", "ske", "sks", "skv")),  # of Azure
+    "signature": frozenset(("expires", "key-pair-id", "policy")),  # of CloudFront, and the older ones of S3
+}
 _SUFFIXES = {
     "application/pdf": ".pdf",
     "text/html": ".html",
@@ -91,10 +95,10 @@ def download(text: str, scope: Scope) -> Found:
         NotFoundError: there is nothing.
         ServiceError: the server or the way to it fails; trying again may help.
     """
-    url = _parse(text)
+    url = parse_url(text)
     uri = document_uri(url)
     deadline = time.monotonic() + scope.settings.download_timeout_s
-    with httpx.Client(verify=_tls(), trust_env=False, timeout=httpx.Timeout(30, connect=10)) as client:
+    with httpx.Client(verify=trusted_certificates(), trust_env=False, timeout=httpx.Timeout(30, connect=10)) as client:
         path, kept = _persist(lambda: _Download(client, scope, uri, deadline).get(url), deadline)
     metadata = {"fetched": kept.fetched, "etag": kept.etag, "last_modified": kept.last_modified}
     return Found(path, uri, uri, kept.name, {key: value for key, value in metadata.items() if value}, keep=True)
@@ -112,14 +116,19 @@ def _persist(attempt: Callable[[], tuple[Path, _Kept]], deadline: float) -> tupl
     return attempt()
 
 
-def _tls() -> ssl.SSLContext:
+def trusted_certificates() -> ssl.SSLContext:
     """The certificates that this machine trusts, and those that browsers do."""
     context = httpx.create_ssl_context(trust_env=False)  # with certifi's
     context.load_default_certs()
     return context
 
 
-def _parse(text: str) -> httpx.URL:
+def parse_url(text: str) -> httpx.URL:
+    """The address of a document.
+
+    Raises:
+        InputError: it is none.
+    """
     try:
         url = httpx.URL(text.strip())
     except (httpx.InvalidURL, UnicodeError) as exc:
@@ -130,10 +139,15 @@ def _parse(text: str) -> httpx.URL:
 
 
 def document_uri(url: httpx.URL) -> str:
-    """What a document is named by: its URL without credentials, fragment, and signatures that expire."""
-    query = [
-        pair for pair in parse_qsl(url.query.decode("ascii", "replace"), keep_blank_values=True) if not _SECRET.match(pair[0])
-    ]
+    """What a document is named by: its URL without credentials, fragment, and signatures that expire.
+
+    >>> document_uri(httpx.URL("https://example.com/a.pdf?sp=r&se=2026&sig=x")), document_uri(httpx.URL("https://a.com/?st=2"))
+    ('https://example.com/a.pdf', 'https://a.com/?st=2')
+    """
+    pairs = parse_qsl(url.query.decode("ascii", "replace"), keep_blank_values=True)
+    names = {name.lower() for name, _ in pairs}
+    passing = {name for signature, beside in _SIGNED.items() if signature in names for name in beside}
+    query = [(name, value) for name, value in pairs if not _SECRET.match(name) and name.lower() not in passing]
     return str(url.copy_with(userinfo=b"", fragment=None, query=urlencode(query).encode() or None))
 
 
@@ -157,7 +171,7 @@ class _Download:
                 if response.status_code == 304 and former:
                     return _hand_out(self._cache.with_suffix(".bin"), former.name, self._scope.spool), former
                 if response.is_redirect:
-                    url = _parse(str(url.copy_with(userinfo=b"").join(response.headers.get("location", ""))))
+                    url = parse_url(str(url.copy_with(userinfo=b"").join(response.headers.get("location", ""))))
                     continue
                 _check_status(response)
                 return self._save(response, url)

@@ -25,6 +25,7 @@ class Found:
             of a URL `fetched`, `etag`, `last_modified`.
         keep: its bytes must be kept as a blob, since the path will not stay; `Discovery.release` frees its place in the spool.
         reason: why it is left out.
+        duplicate: it is left out since the same is named before.
         failed: what it holds is missed: a folder that cannot be read, a damaged member, a download that did not come.
         hint: what to do about the reason; "" where nothing can be done.
     """
@@ -38,6 +39,7 @@ class Found:
     reason: str = ""
     failed: bool = False
     hint: str = ""
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from phidex.errors import ConfigError, InputError, ServiceError
+from phidex.ingest.sources.pipe import Pipe
 from phidex.ingest.sources.remote import clean_message
 
 # Of git's many variables, those that say how to connect and who one is. The rest could point git at other files.
@@ -141,12 +142,11 @@ class Git:
         """The NUL-terminated records that a command prints, as they come: memory does not grow with their number.
 
         Raises:
-            InputError, ServiceError: it fails.
+            InputError, ServiceError: it fails, or keeps us waiting for too long.
         """
         with self._started(*arguments) as (process, said):
-            assert process.stdout is not None
-            rest = b""
-            while piece := os.read(process.stdout.fileno(), 1 << 16):
+            pipe, rest = Pipe(process, self.timeout_s), b""
+            while piece := pipe.some():
                 *whole, rest = (rest + piece).split(b"\0")
                 yield from whole
             process.wait(self.timeout_s)
@@ -157,7 +157,7 @@ class Git:
 
     def blobs(self) -> Blobs:
         """A reader of file contents; a context manager."""
-        return Blobs(self._start("cat-file", "--batch", feeding=True, errors=None))
+        return Blobs(self._start("cat-file", "--batch", feeding=True, errors=None), self.timeout_s)
 
     @contextmanager
     def _started(
@@ -193,8 +193,8 @@ class Blobs:
     _PIECE = 1 << 20
     _AHEAD = 64  # requests under way: git reads while we do, and what it is told fits its pipe
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
+        self._process, self._pipe = process, Pipe(process, timeout_s)
 
     def __enter__(self) -> Blobs:
         return self
@@ -227,18 +227,16 @@ class Blobs:
                 continue
 
     def _header(self) -> int | None:
-        assert self._process.stdout is not None
-        header = self._process.stdout.readline().split()
+        header = self._pipe.line().split()
         if not header:
             raise _unreadable()
         return int(header[2]) if len(header) == 3 and header[1] == b"blob" else None
 
     def _read(self, size: int) -> Iterator[bytes]:
-        assert self._process.stdout is not None
         left = size + 1  # a newline ends the content
         while left:
-            piece = self._process.stdout.read(min(left, self._PIECE))
-            if not piece:
+            piece = self._pipe.exactly(min(left, self._PIECE))
+            if len(piece) < min(left, self._PIECE):
                 raise _unreadable()
             left -= len(piece)
             yield piece if left else piece[:-1]

@@ -20,8 +20,10 @@ _SCP = re.compile(r"^(?P<user>[A-Za-z0-9_][\w.+-]*)@(?P<host>\[[0-9A-Fa-f:.]+\]|
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]+$")
 _USER = re.compile(r"^[A-Za-z0-9_~%][\w.+~%$-]*$", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]|%(?:0[0-9a-f]|1[0-9a-f]|7f)", re.IGNORECASE)
+_PLACE = re.compile(r"^(localhost|[\w-]+(\.[\w-]+)+|\[[0-9A-Fa-f:.]+\])(:\d*)?$")  # what can be nothing but a host
+_HIDDEN_HOST = re.compile(r"[^/]@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(:\d+)?/")  # behind a password with a "/"
 _FORGES = frozenset(("github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "gitea.com", "git.sr.ht"))
-_PORTS = {"https": 443, "ssh": 22}
+PORTS = {"https": 443, "ssh": 22}
 
 Kind = Literal["path", "git", "url"]
 
@@ -49,7 +51,12 @@ class GitUrl:
         return f"GitUrl({self.remote!r})"
 
     @property
-    def _place(self) -> str:
+    def place(self) -> tuple[str, str, int]:
+        """Scheme, host and port: who is talked to, and how."""
+        return self.scheme, self.host, self.port or PORTS[self.scheme]
+
+    @property
+    def _authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}" if self.port else host
 
@@ -65,7 +72,7 @@ class GitUrl:
         if not self.password or self.scheme != "https":
             return None
         pair = f"{unquote(self.user)}:{unquote(self.password)}".encode()
-        return f"http.https://{self._place}/.extraHeader", f"Authorization: Basic {base64.b64encode(pair).decode()}"
+        return f"http.https://{self._authority}/.extraHeader", f"Authorization: Basic {base64.b64encode(pair).decode()}"
 
     @property
     def remote(self) -> str:
@@ -73,13 +80,17 @@ class GitUrl:
         return self._spelt(f"{self.user}@" if self.user and self.scheme == "ssh" else "")
 
     def _spelt(self, user: str) -> str:
-        return f"{user}{self._place}:{self.path[1:]}" if self.relative else f"{self.scheme}://{user}{self._place}{self.path}"
+        return (
+            f"{user}{self._authority}:{self.path[1:]}"
+            if self.relative
+            else f"{self.scheme}://{user}{self._authority}{self.path}"
+        )
 
     @property
     def uri(self) -> str:
         """What the repository's documents are named by, before `#path`: the same however the address was spelt."""
         path = re.sub(r"(\.git)?/*$", "", self.path)
-        return f"git+{self.scheme}://{self._place}{path}.git"
+        return f"git+{self.scheme}://{self._authority}{path}.git"
 
 
 def target_kind(target: str | Path) -> Kind:
@@ -140,11 +151,13 @@ def parse_git_url(text: str) -> GitUrl:
     if not _HOST.match(host) or (user and not _USER.match(user)) or parts.query or parts.fragment:
         raise InputError(f"{shown} is not the address of a repository", hint="for example https://github.com/owner/repo.git")
     path = parts.path.rstrip("/")
+    if _HIDDEN_HOST.search(path):
+        raise InputError(f"{shown}: a password with a slash in it", hint="write / as %2F in a password")
     if path in ("", "/.git") or path.startswith("/-") or "//" in path or "/../" in f"{path}/":
         raise InputError(f"{shown} names no repository", hint="for example https://github.com/owner/repo.git")
     kind: Literal["https", "ssh"] = "https" if scheme == "https" else "ssh"
     relative = bool(scp) and not scp["path"].startswith("/")
-    return GitUrl(kind, host.lower(), path, user, parts.password or "", 0 if port == _PORTS[kind] else port, relative)
+    return GitUrl(kind, host.lower(), path, user, parts.password or "", 0 if port == PORTS[kind] else port, relative)
 
 
 def clean_remote(text: str) -> str:
@@ -161,13 +174,27 @@ def clean_remote(text: str) -> str:
 
 def _clean(text: str) -> str:
     """Any address without what may be secret in it."""
-    bare = re.sub(r"://[^/]*@", "://", text).split("?", 1)[0].split("#", 1)[0]
+    bare = _without_credentials(text).split("?", 1)[0].split("#", 1)[0]
     return re.sub(r"[\x00-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", bare)
+
+
+def _without_credentials(text: str) -> str:
+    """An address without what may be a user and a password, also where they hold a "/" that should have been written as %2F.
+
+    >>> _without_credentials("ftp://jo:pa/ss@example.com/a"), _without_credentials("http://example.com:80/@jo/a")
+    ('ftp://example.com/a', 'http://example.com:80/@jo/a')
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return text
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    is_host = bool(_PLACE.match(place)) and not _HIDDEN_HOST.search(re.split(r"[?#]", rest, maxsplit=1)[0])
+    return scheme + separator + (rest if is_host else rest[rest.rfind("@") + 1 :])
 
 
 def clean_message(text: str) -> str:
     """git's own words without credentials."""
-    return re.sub(r"://[^/\s'\"]*@", "://", text)
+    return re.sub(r"://[^\s'\"]+", lambda found: _without_credentials(found[0]), text)
 
 
 def web_link(remote: str, commit: str, path: bytes) -> str:

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from phidex.errors import InputError, NotFoundError, PhidexError
 from phidex.ingest.sources.attributes import Attributes, batched
-from phidex.ingest.sources.clone import open_clone
+from phidex.ingest.sources.clone import Way, open_clone
 from phidex.ingest.sources.found import Found, Scope
 from phidex.ingest.sources.git import Git
-from phidex.ingest.sources.remote import GitUrl, clean_remote, parse_git_url, web_link
+from phidex.ingest.sources.remote import GitUrl, clean_remote, web_link
 from phidex.ingest.sources.rules import HEAD_BYTES, rule_by_head, rule_by_name
 from phidex.ingest.sources.worktree import worktree_files
 
@@ -55,54 +55,58 @@ class Commit:
 
 def remote_files(url: GitUrl, scope: Scope) -> Iterator[Found]:
     """The files of a remote repository at `scope.ref`."""
-    return _remote_files(url, scope, scope.ref, mounted=b"", depth=0)
+    return _remote_files(url, scope, _Place(url, scope.ref))
 
 
-def _remote_files(url: GitUrl, scope: Scope, ref: str, *, mounted: bytes, depth: int) -> Iterator[Found]:
-    with open_clone(url, ref=ref, workspace=scope.workspace, timeout_s=scope.settings.git_timeout_s) as clone:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the repository that a user named another one stands.
+
+    Args:
+        named: the address that the user named.
+        ref: what is read of this one.
+        mounted: where it stands, as `folder/`; b"" for the one that was named.
+        way: how to reach it, where that was looked up.
+        depth: how many repositories are above it.
+    """
+
+    named: GitUrl
+    ref: str
+    mounted: bytes = b""
+    way: Way | None = None
+    depth: int = 0
+
+
+def _remote_files(url: GitUrl, scope: Scope, place: _Place) -> Iterator[Found]:
+    timeout_s = scope.settings.git_timeout_s
+    with open_clone(url, ref=place.ref, workspace=scope.workspace, timeout_s=timeout_s, way=place.way) as clone:
         if clone is None:
             yield Found(Path(url.remote), shown=url.remote, reason="the repository is empty")
             return
-        commit = Commit(clone.git.offline(), clone.commit, clone.branch, url.remote, url.uri, url.remote, mounted=mounted)
+        git = clone.git.offline()
+        commit = Commit(git, clone.commit, clone.branch, url.remote, url.uri, url.remote, mounted=place.mounted)
         listing = _list(commit, scope)
         commit = replace(commit, git=clone.fetch_blobs(listing.wanted))
         if listing.has_attributes and (rest := _wanted_after_all(commit, scope, listing.doubtful)):
             clone.fetch_blobs(rest)
         yield from _commit_files(commit, scope, listing.has_attributes, apart=scope.settings.submodules)
-        if scope.settings.submodules and depth < _NESTED:
+        if scope.settings.submodules and place.depth < _NESTED:
             for path, oid in listing.submodules:
-                yield from _submodule(commit, path, oid, scope=scope, url=url, depth=depth)
+                yield from _submodule(commit, path, oid, scope=scope, url=url, above=place)
 
 
-def _submodule(commit: Commit, path: bytes, oid: str, *, scope: Scope, url: GitUrl, depth: int) -> Iterator[Found]:
+def _submodule(commit: Commit, path: bytes, oid: str, *, scope: Scope, url: GitUrl, above: _Place) -> Iterator[Found]:
     """The files of a submodule at the commit that the repository above it names; its failure costs itself alone."""
+    from phidex.ingest.sources.submodule import checked_way, submodule_url  # httpx: 0.1 s to import
+
     shown = f"{commit.shown}#{_text(commit.mounted + path)}"
     try:
-        address = _submodule_address(commit, path)
-        if address.startswith(("./", "../")):
-            place = urljoin(f"https://x{url.path}/", address)
-            target = replace(url, path=place.removeprefix("https://x").rstrip("/"))
-        else:
-            target = parse_git_url(address)
-            if (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port) and not target.user:
-                target = replace(target, user=url.user, password=url.password)
-        yield from _remote_files(target, scope, oid, mounted=commit.mounted + path + b"/", depth=depth + 1)
+        target = submodule_url(commit.git, commit.commit, path, url)
+        way = checked_way(target, above.named, scope.settings)
+        yield from _remote_files(target, scope, _Place(above.named, oid, commit.mounted + path + b"/", way, above.depth + 1))
     except PhidexError as exc:
         name = f"{commit.uri}#{quote(commit.mounted + path)}"
         yield Found(Path(shown), name, shown=shown, reason=f"submodule: {exc.message}", failed=True, hint=exc.hint)
-
-
-def _submodule_address(commit: Commit, path: bytes) -> str:
-    arguments = ("config", "--blob", f"{commit.commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$")
-    values: dict[str, dict[str, bytes]] = {}
-    for record in commit.git.run(*arguments, ok=(0, 1)).split(b"\0"):
-        key, _, value = record.partition(b"\n")
-        name, _, what = key.decode("utf-8", "replace").rpartition(".")
-        values.setdefault(name, {})[what] = value
-    for module in values.values():
-        if module.get("path") == path and "url" in module:
-            return module["url"].decode("utf-8", "replace")
-    raise InputError("it has no address", hint="see .gitmodules")
 
 
 def local_files(folder: Path, scope: Scope) -> Iterator[Found] | None:

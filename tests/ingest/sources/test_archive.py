@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import lzma
 import os
 import stat
+import struct
 import subprocess
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.ingest.hosts import find, read_all, write
 
+from phidex.ingest.sources import archive
 from phidex.ingest.sources.archive import is_archive
 from phidex.settings import IngestSettings
 
@@ -252,6 +255,75 @@ def test_bombs_stop_at_the_limits(tmp_path: Path) -> None:
     files = read_all(find(nested, workspace=tmp_path / "w", settings=small))
     assert sum(len(data) for _, data in files.values()) <= 10 << 20
     assert list((tmp_path / "w/spool").iterdir()) == [tmp_path / "w/spool/.lock"]
+
+
+def many_entries(path: Path, count: int, *, told: int | None = None, before: bytes = b"", zip64: bool = False) -> Path:
+    """A zip whose first entries are files, the rest of its `count` the same again; it says that it has `told`."""
+    make_zip(path, {f"{number}.md": b"x" for number in range(3)})
+    whole = path.read_bytes()
+    size, start = struct.unpack_from("<2L", whole, len(whole) - 10)
+    entry = whole[start : start + size // 3]
+    directory = whole[start : start + size] + entry * (count - 3)
+    told = count if told is None else told
+    short = min(told, 0xFFFF)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, short, short, len(directory), start, 0)
+    if zip64:
+        record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, told, told, len(directory), start)
+        locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + len(directory), 1)
+        end = record + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    path.write_bytes(before + whole[:start] + directory + end)
+    return path
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\nexit\n"])  # as in an archive that unpacks itself
+@pytest.mark.parametrize("told", [None, 3])
+def test_no_more_of_a_directory_is_read_than_entries_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zip64: bool, before: bytes, told: int | None
+) -> None:
+    path = many_entries(tmp_path / "x.zip", 50_000, told=told, before=before, zip64=zip64)
+    held: list[int] = []
+    opened = zipfile.ZipFile
+
+    def watched(*args: Any) -> zipfile.ZipFile:
+        archive = opened(*args)
+        held.append(len(archive.infolist()))
+        return archive
+
+    monkeypatch.setattr(zipfile, "ZipFile", watched)
+    monkeypatch.setattr(archive, "is_archive", lambda _: True)  # type: ignore[misc]  # what stands before it is not asked about
+    for limit, entries in ((20, 20), (100_000, 50_000)):
+        held.clear()
+        with find(path, workspace=tmp_path / "w", settings=IngestSettings(max_archive_entries=limit)) as discovery:
+            found = list(discovery)
+        assert held == [entries]
+        assert {one.place for one in found if one.place} == {"0.md", "1.md", "2.md"}
+        assert any("has more than 20 entries" in one.reason for one in found) == (limit == 20)
+
+
+def test_a_directory_of_endless_names(tmp_path: Path) -> None:
+    """Few entries, each as long as can be: they count for as many as would have their bytes."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as made:
+        made.writestr("a.md", b"a")
+        for number in range(40):
+            info = zipfile.ZipInfo(f"{number}.md")
+            info.comment = b"c" * 0xFFFF
+            made.writestr(info, b"b")
+    files = read_all(find(tmp_path / "x.zip", workspace=tmp_path / "w", settings=IngestSettings(max_archive_entries=100)))
+    assert files["a.md"][1] == b"a"
+    assert 10 < sum(data == b"b" for _, data in files.values()) < 20  # in 1 MB
+    assert any("the rest is left out" in found.reason for found, _ in files.values())
+
+
+def test_headers_of_a_tar_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_tar(tmp_path / "x.tar.gz", {f"{number}.md": b"x" for number in range(200)}, "w:gz")
+    held: list[int] = []
+    with find(path, workspace=tmp_path / "w") as discovery:
+        for found in discovery:
+            discovery.release(found)
+            held.append(sum(isinstance(one, tarfile.TarInfo) and one.name.endswith(".md") for one in gc.get_objects()))
+    assert len(held) == 200
+    assert max(held) < 5
 
 
 def test_headers_that_would_fill_the_memory(tmp_path: Path) -> None:

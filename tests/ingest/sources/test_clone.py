@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from tests.ingest.hosts import Host, commit, find, git, make_repository, read_all, serve
 
+from phidex.errors import InputError
+from phidex.ingest.sources import submodule
 from phidex.ingest.sources.spool import locked
 from phidex.settings import IngestSettings
 
@@ -235,6 +237,78 @@ def test_submodules_are_read_when_asked_for(host: Host, tmp_path: Path) -> None:
     assert found.uri == f"git+{host.url}/git/team/sub.git#sub.md"
     (far,) = (found for found, _ in files.values() if found.failed)
     assert "not taken" in far.reason or "not the address" in far.reason
+
+
+def with_submodule(host: Host, address: str) -> None:
+    """The repository that is served, with a submodule at `libs/sub`."""
+    oid = make_repository(host.repositories / "team/sub.git", {"sub.md": "sub"})
+    tree = source(host)
+    (tree / ".gitmodules").write_text(f'[submodule "sub"]\n\tpath = libs/sub\n\turl = {address}\n')
+    git(tree, "update-index", "--add", "--cacheinfo", f"160000,{oid},libs/sub")
+    git(tree, "add", ".gitmodules")
+    git(tree, "commit", "-q", "-m", "submodule")
+
+
+def test_submodules_do_not_lead_into_private_networks(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user vouches for what was named alone; a second server here stands for another one in the same network."""
+    (tmp_path / "other").mkdir()
+    with serve(tmp_path / "other") as other:
+        certificates = tmp_path / "both.pem"
+        certificates.write_bytes(host.certificate.read_bytes() + other.certificate.read_bytes())
+        for variable in ("GIT_SSL_CAINFO", "SSL_CERT_FILE"):
+            monkeypatch.setenv(variable, str(certificates))
+        other.repositories = host.repositories
+        with_submodule(host, f"{other.url}/git/team/sub.git")
+        files = read_all(find(url(host), workspace=tmp_path / "w", settings=IngestSettings(submodules=True)))
+        (failed,) = (found for found, _ in files.values() if found.failed)
+        assert failed.reason == "submodule: localhost leads to a private address"
+        assert "PHIDEX_INGEST__ALLOW_PRIVATE_URLS" in failed.hint
+        assert other.asked == []
+        trusting = IngestSettings(submodules=True, allow_private_urls=True)
+        assert read_all(find(url(host), workspace=tmp_path / "w", settings=trusting))["libs/sub/sub.md"][1] == b"sub"
+
+
+def test_a_submodule_that_is_sent_elsewhere(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redirects are followed as far as they lead to public addresses; here, one port stands for a public host."""
+    (tmp_path / "other").mkdir()
+    with serve(tmp_path / "other") as other:
+        certificates = tmp_path / "both.pem"
+        certificates.write_bytes(host.certificate.read_bytes() + other.certificate.read_bytes())
+        for variable in ("GIT_SSL_CAINFO", "SSL_CERT_FILE"):
+            monkeypatch.setenv(variable, str(certificates))
+        other.repositories = host.repositories
+        public = {int(other.url.rpartition(":")[2])}
+
+        def resolve(name: str, port: int, *, allow_private: bool) -> list[str]:
+            if port not in public:
+                raise InputError(f"{name} leads to a private address")
+            return ["127.0.0.1"]
+
+        monkeypatch.setattr(submodule, "resolve", resolve)
+        with_submodule(host, f"{other.url}/moved")
+        settings = IngestSettings(submodules=True)
+        other.pages["/moved/info/refs"] = (301, {"Location": f"{host.url}/git/team/sub.git/info/refs"}, b"")
+        before = len(host.asked)
+        files = read_all(find(url(host), workspace=tmp_path / "w", settings=settings))
+        (failed,) = (found for found, _ in files.values() if found.failed)
+        assert failed.reason == "submodule: localhost leads to a private address"
+        assert not [line for line in host.asked[before:] if "sub.git" in line]
+        other.pages["/moved/info/refs"] = (301, {"Location": "/git/team/sub.git/info/refs"}, b"")
+        files = read_all(find(url(host), workspace=tmp_path / "w", settings=settings))
+        found, data = files["libs/sub/sub.md"]
+        assert (data, found.uri) == (b"sub", f"git+{other.url}/moved.git#sub.md")
+        other.pages["/moved/info/refs"] = (301, {"Location": "/moved/info/refs"}, b"")
+        files = read_all(find(url(host), workspace=tmp_path / "w2", settings=settings))
+        assert any("more than 5 redirects" in found.reason for found, _ in files.values())
+
+
+def test_git_is_held_to_the_addresses_that_were_checked(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What git would find by looking the name up itself does not count."""
+    with_submodule(host, host.url.replace("localhost", "host.invalid") + "/git/team/sub.git")
+    monkeypatch.setenv("GIT_SSL_NO_VERIFY", "1")  # its certificate is for another name
+    monkeypatch.setattr(submodule, "resolve", lambda *_, **__: ["127.0.0.1"])  # type: ignore[misc]
+    files = read_all(find(url(host), workspace=tmp_path / "w", settings=IngestSettings(submodules=True)))
+    assert files["libs/sub/sub.md"][1] == b"sub"
 
 
 @pytest.mark.parametrize("variant", ["ssh", "simple"])  # with protocol version 2, and without

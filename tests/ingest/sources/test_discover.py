@@ -83,6 +83,21 @@ def test_every_file_once(tmp_path: Path) -> None:
     assert [one.path.name for one in found] == ["b.md", "a.md"]
 
 
+def test_what_is_named_twice_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path / "in", {"a.md": "a", "sub/b.md": "b"})
+    (tmp_path / "link.md").symlink_to("in/a.md")
+    named = (tmp_path / "in", tmp_path / "in/a.md", tmp_path / "in/../in", str(tmp_path / "in"), tmp_path / "link.md")
+    found = found_in(*named, workspace=tmp_path / "w")
+    told = [(one.shown or str(one.path), one.duplicate) for one in found]
+    folder = str(tmp_path / "in")
+    assert told == [
+        (f"{folder}/a.md", False),
+        (f"{folder}/sub/b.md", False),
+        (f"{folder}/../in", True),
+        (str(tmp_path / "link.md"), True),
+    ]
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_what_is_no_file_is_named_and_never_opened(tmp_path: Path, named: bool) -> None:
     folder = tmp_path / "in"

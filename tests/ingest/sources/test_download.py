@@ -290,6 +290,27 @@ def test_uris_keep_no_secrets() -> None:
     assert document_uri(httpx.URL("https://example.com/a.pdf")) == "https://example.com/a.pdf"
 
 
+def test_names_that_signatures_use_are_kept_where_there_is_none() -> None:
+    for name in ("st", "sr", "se", "sp", "sv", "policy", "expires"):
+        one, two = (document_uri(httpx.URL(f"https://example.com/doc?{name}={value}")) for value in (1, 2))
+        assert one != two, name
+        assert one == f"https://example.com/doc?{name}=1"
+    azure = "https://example.com/a.pdf?id=7&sv=2022-11-02&st=1&se=2&sr=b&sp=r&sig=s3cret"
+    front = "https://example.com/a.pdf?Id=7&Expires=1&Policy=x&Signature=s3cret&Key-Pair-Id=K"
+    assert document_uri(httpx.URL(azure)) == "https://example.com/a.pdf?id=7"
+    assert document_uri(httpx.URL(front)) == "https://example.com/a.pdf?Id=7"
+
+
+def test_a_url_that_is_named_twice_is_told_once_and_fetched_once(host: Host, tmp_path: Path) -> None:
+    host.pages["/x.md"] = (200, {}, b"there")
+    urls = [f"{host.url}/x.md", f"{host.url}/x.md?sig=1", f"{host.url}/x.md#two"]
+    with find(*urls, workspace=tmp_path / "w", settings=OPEN) as files:
+        first, again = files
+    assert (first.duplicate, first.reason) == (False, "")
+    assert (again.duplicate, again.reason, again.uri) == (True, "named more than once", first.uri)
+    assert host.asked == ["GET /x.md"]
+
+
 def test_a_login_in_the_url_is_used_and_not_kept(host: Host, tmp_path: Path) -> None:
     host.pages["/x.md"] = lambda headers: (
         (200, {}, b"in") if headers.get("authorization") == "Basic am86cHc=" else (401, {}, b"")
