@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from phidex.ingest.records import Chunk, LineLocator, Source, locator_from_dict
+from phidex.ingest.records import Chunk, Source, locator_from_dict
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.lexical import passage_vector
+from phidex.retrieval.fields import field_vector
 from phidex.retrieval.store import Payload, SparseVector
 
 SCHEMA_VERSION = 2
@@ -71,11 +71,8 @@ def searchable_text(text: str, heading: Sequence[str], symbol: str = "") -> str:
 
 
 def analyse(chunk: Chunk) -> SparseVector:
-    """The lexical vector of a chunk; of code, its path counts as its words do. Works in any process."""
-    text = searchable_text(chunk.text, chunk.heading, chunk.symbol)
-    if chunk.modality == "code" and isinstance(chunk.locator, LineLocator):
-        text = f"{chunk.locator.path} :: {chunk.symbol}\n{text}"
-    return passage_vector(text)
+    """The lexical vector of a chunk. Works in any process."""
+    return field_vector(chunk, searchable_text(chunk.text, chunk.heading, chunk.symbol))
 
 
 def content_key(chunk: Chunk) -> str:

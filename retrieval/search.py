@@ -1,86 +1,190 @@
-"""Question -> hits: both legs asked in one request, fused here, each hit with the reason for its place.
+"""Question -> hits: both legs asked in one request, fused there, arranged by what the question says, each hit with its reasons.
+
+    Query --legs--> a pool of fused hits (fuse.py) -> arrange.py -> one of each copy, reranked, spread -> the best
 
 The lexical leg is right where people use the document's words, the dense leg where they reword, and only in languages that its
 model knows. So the dense leg is asked only for those, and its weight follows from how sure the lexical leg is (`fuse.py`).
+Files and pages that the question names widen the pool by a request of their own; without them there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from phidex.errors import InputError
-from phidex.ingest.language import detect_language
+from phidex.errors import InputError, NotFoundError
 from phidex.ingest.records import Source
+from phidex.retrieval.arrange import arrange, holds_phrases
 from phidex.retrieval.catalogue import Transitions
 from phidex.retrieval.collection import Collection
+from phidex.retrieval.diversify import collapse, diversify
 from phidex.retrieval.embed import Embedder
+from phidex.retrieval.fields import asked_names
 from phidex.retrieval.filters import Filters
 from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.lexical import query_vector
-from phidex.retrieval.payload import chunk_of
-from phidex.retrieval.store import Floats, Fused, Leg, LegName, SparseVector, Where
+from phidex.retrieval.payload import chunk_of, searchable_text
+from phidex.retrieval.query.resolve import resolve_filters
+from phidex.retrieval.query.understand import Query, understand
+from phidex.retrieval.query.words import all_words
+from phidex.retrieval.rerank import Reranker, try_scores
+from phidex.retrieval.store import Condition, Floats, Fused, Leg, LegName, Match, Range, SparseVector, Where
 
 _MAX_QUERY_CHARS = 20_000
 _LEG_NAMES: dict[LegName, str] = {"sparse": "lexical", "dense": "dense"}
+_SURE_SCORE = 0.5  # of a question's language
+_KNOWN_SCORE = 0.3  # below it, a question is too short to tell its language
+_SPARE = 10  # hits of the pool beyond the limit, for what is moved up and for copies
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How hits are chosen from the pool.
+
+    Args:
+        rerank_candidates: hits that a reranker reads.
+        collapse: whether copies of a text in other documents become one hit.
+        diversity: in [0, 1]; above 0, hits that say what others say stand back (MMR).
+        phrases: whether hits without a quoted phrase stand back or fall away.
+    """
+
+    rerank_candidates: int = 30
+    collapse: bool = True
+    diversity: float = 0.0
+    phrases: Literal["prefer", "must"] = "prefer"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.diversity <= 1:
+            raise InputError(f"a diversity of {self.diversity:g}", hint="between 0 (by score alone) and 1")
+        if self.rerank_candidates < 1:
+            raise InputError(f"{self.rerank_candidates} hits to rerank", hint="one at least")
+
+
+_DEFAULT = SearchOptions()
 
 
 def search(
     collection: Collection,
-    query: str,
+    query: str | Query,
     *,
     embedder: Embedder | None,
     limit: int = 10,
     candidates: int = 100,
     filters: Filters | None = None,
+    reranker: Reranker | None = None,
+    options: SearchOptions = _DEFAULT,
 ) -> list[Hit]:
     """The best chunks for a query, at most `limit`, best first.
 
     Args:
+        query: a text is understood first (`retrieval/query/`); its operators and `filters` must both hold.
         candidates: how many hits each leg contributes before fusion.
+        reranker: where it fails, the order stays as it was, and a warning is logged.
 
     Raises:
         InputError: the query is empty or too long, or `limit` is less than 1.
+        NotFoundError: a filter names a document that is not there.
     """
     if limit < 1:
         raise InputError(f"a limit of {limit} hits", hint="ask for one at least")
-    vectors = _vectors(query, collection, embedder)
-    must = (filters or Filters()).conditions()
+    asked = _checked(query)
+    limits = [resolve_filters(one, collection) for one in (asked.filters, filters or Filters())]
+    must = tuple(condition for one in limits for condition in one.conditions())
+    must_not = tuple(condition for one in limits for condition in one.exclusions())
+    vectors = _vectors(asked, collection, embedder)
+    pool = limit + max(limit, _SPARE)
+    if reranker is not None:
+        pool = max(pool, options.rerank_candidates)
+    if asked.phrases or options.diversity:
+        pool = max(pool, candidates)
+    wider = _named_places(asked, collection)
 
     def look(moving: Transitions) -> tuple[list[Hit], str]:
-        where = Where(must=must, must_not=moving.hidden())
-        found, stamp = collection.hybrid([Leg(vector, max(candidates, limit), where) for vector in vectors], limit)
-        owners = {hit.record.payload["source_id"] for hit in found}
+        hidden = must_not + moving.hidden()
+        found: dict[str, Fused] = {}
+        stamp = ""
+        for extra in ((), *((one,) for one in wider)):
+            legs = [Leg(vector, max(candidates, pool), Where(must + extra, hidden)) for vector in vectors]
+            fused, stamp = collection.hybrid(legs, pool)
+            found = {hit.record.id: hit for hit in fused} | found
+        owners = {hit.record.payload["source_id"] for hit in found.values()}
         sources, later = collection.sources_during(moving, owners)
-        return [_hit(hit, sources) for hit in found if hit.record.payload["source_id"] in sources], later or stamp
+        hits = [_hit(hit, sources) for hit in found.values() if hit.record.payload["source_id"] in sources]
+        return hits, later or stamp
 
-    return collection.steadily_stamped(look)
+    return _chosen(collection.steadily_stamped(look), asked, limit, reranker, options)
 
 
-def _vectors(query: str, collection: Collection, embedder: Embedder | None) -> list[Floats | SparseVector]:
-    """The vector of each leg that can answer."""
-    query = query.strip()
-    if not query:
+def _checked(query: str | Query) -> Query:
+    asked = query if isinstance(query, Query) else _understood(query)
+    if not asked.text.strip():
         raise InputError("the query is empty", hint="ask something")
-    if len(query) > _MAX_QUERY_CHARS:
-        raise InputError(f"the query has {len(query)} characters", hint=f"at most {_MAX_QUERY_CHARS} are taken")
+    return asked
+
+
+def _understood(text: str) -> Query:
+    if len(text) > _MAX_QUERY_CHARS:
+        raise InputError(f"the query has {len(text)} characters", hint=f"at most {_MAX_QUERY_CHARS} are taken")
+    return understand(text.strip())
+
+
+def _vectors(query: Query, collection: Collection, embedder: Embedder | None) -> list[Floats | SparseVector]:
+    """The vector of each leg that can answer."""
     vectors: list[Floats | SparseVector] = []
-    lexical = query_vector(query)
+    words = all_words().get(query.language) if query.language_score >= _SURE_SCORE else None
+    faint = words.vague | words.asks if words is not None else frozenset[str]()
+    lexical = query_vector(query.text, asked_names(query.text, query.symbols, query.files), faint)
     if len(lexical.indices):
         vectors.append(lexical)
-    if embedder is not None and collection.meta.embedder is not None and _known(query, embedder):
-        vectors.append(embedder.embed_query(query))
+    if embedder is not None and collection.meta.embedder is not None:
+        known = embedder.identity.knows(query.language) or query.language_score < _KNOWN_SCORE
+        if known:
+            vectors.append(embedder.embed_query(query.text))
     return vectors
 
 
-def _known(query: str, embedder: Embedder) -> bool:
-    """Whether the dense model knows the query's language; a query too short to tell counts as known."""
-    if embedder.identity.languages is None:
-        return True
-    language, score = detect_language(query)
-    return embedder.identity.knows(language) or score < 0.3
+def _named_places(query: Query, collection: Collection) -> list[Condition]:
+    """What else the question names, as conditions: the documents called so, the pages."""
+    found: list[Condition] = []
+    for name in query.files:
+        try:
+            found.append(Match("source_id", resolve_filters(Filters(paths=(name,)), collection).sources))
+        except NotFoundError:
+            continue  # a file that is spoken of, not one of the collection
+    if query.pages is not None:
+        found.append(Range("page", query.pages[0], query.pages[1]))
+    return found
 
 
 def _hit(fused: Fused, sources: Mapping[str, Source]) -> Hit:
     payload = fused.record.payload
     why = {_LEG_NAMES[using]: LegRank(*place) for using, place in fused.places.items()}
     return Hit(chunk_of(fused.record.id, payload), sources[payload["source_id"]], fused.score, why)
+
+
+def _chosen(pool: Sequence[Hit], query: Query, limit: int, reranker: Reranker | None, options: SearchOptions) -> list[Hit]:
+    """The best of the pool."""
+    hits = arrange(pool, query)
+    if query.phrases and options.phrases == "must":
+        hits = [hit for hit in hits if holds_phrases(hit, query.phrases)]
+    if options.collapse:
+        hits = collapse(hits)
+    if reranker is not None:
+        hits = _reranked(hits, query, reranker, options.rerank_candidates)
+    return diversify(hits, limit, options.diversity) if options.diversity else hits[:limit]
+
+
+def _reranked(hits: Sequence[Hit], query: Query, reranker: Reranker, count: int) -> list[Hit]:
+    """The first `count` in the reranker's order, with its scores; those behind keep their order, below."""
+    head, tail = hits[:count], hits[count:]
+    texts = [searchable_text(hit.chunk.text, hit.chunk.heading, hit.chunk.symbol) for hit in head]
+    scores = try_scores(reranker, query.text, texts).scores
+    if not scores:
+        return list(hits)
+    order = sorted(range(len(head)), key=lambda at: -scores[at])
+    judged = [
+        replace(head[at], score=scores[at], why={**head[at].why, "rerank": LegRank(rank, scores[at])})
+        for rank, at in enumerate(order, 1)
+    ]
+    return judged + [replace(hit, score=judged[-1].score - place) for place, hit in enumerate(tail, 1)]

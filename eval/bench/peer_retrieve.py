@@ -1,11 +1,12 @@
 """LlamaIndex's default retriever, run in the peers' environment: texts or PDFs -> index -> the best nodes of each question.
 
-    request: model, dtype, chunk_size, chunk_overlap, documents [{id, text}] or files [path], questions, top_k, texts, index
-    reply:   nodes, cached, seconds, hits [[{id, page, text}]]
+    request: model, dtype, chunk_size and chunk_overlap or code (most characters of a chunk), documents [{id, text}] or
+             files [path], questions, top_k, texts, index
+    reply:   nodes, cached, seconds, hits [[{id, page, text, start}]]
 
-VectorStoreIndex over SentenceSplitter nodes with the given model, `similarity_top_k` nearest by cosine. The vectors lie in
-Qdrant's local mode, because the default in-memory store needs 0.1 s of Python a question for the same exact ranking.
-Does not import phidex.
+VectorStoreIndex over SentenceSplitter's nodes, or CodeSplitter's for Python, with the given model, `similarity_top_k` nearest
+by cosine; `start` is a node's offset into its document. The vectors lie in Qdrant's local mode, because the default in-memory
+store needs 0.1 s of Python a question for the same exact ranking. Does not import phidex.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ def open_index(request: dict[str, Any], embed_model: Any) -> tuple[Any, int, boo
         return core.VectorStoreIndex.from_vector_store(store, embed_model=embed_model), client.count("bench").count, True
     if client.collection_exists("bench"):  # of a run that was stopped
         client.delete_collection("bench")
-    splitter: Any = parsers.SentenceSplitter(chunk_size=request["chunk_size"], chunk_overlap=request["chunk_overlap"])
+    if "code" in request:
+        splitter: Any = parsers.CodeSplitter(language="python", max_chars=request["code"])
+    else:
+        splitter = parsers.SentenceSplitter(chunk_size=request["chunk_size"], chunk_overlap=request["chunk_overlap"])
     nodes: list[Any] = splitter.get_nodes_from_documents(read_documents(request))
     context: Any = core.StorageContext.from_defaults(vector_store=store)
     index: Any = core.VectorStoreIndex(nodes, storage_context=context, embed_model=embed_model)
@@ -83,6 +87,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
                     "id": hit.metadata["document"],
                     "page": int(hit.metadata.get("source", 0)),
                     "text": hit.node.get_content() if request.get("texts", True) else "",
+                    "start": hit.node.start_char_idx or 0,
                 }
                 for hit in found
             ]

@@ -24,6 +24,7 @@ REQUIREMENTS = (
     "llama-index-readers-file",
     "llama-index-embeddings-huggingface",
     "llama-index-vector-stores-qdrant",
+    "txtai",
     "bm25s",
     "tree-sitter-language-pack==0.13.0",  # LlamaIndex's CodeSplitter; later ones fetch their parsers from the network
     "pymupdf",
@@ -82,15 +83,26 @@ def run_peer(script: str, request: dict[str, Any], say: Callable[[str], None] = 
 
 
 def retrieve(request: dict[str, Any], questions: list[str], cache: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """The reply of `peer_retrieve.py`, its index kept in `cache` under a digest of all that it depends on."""
+    """The reply of `peer_retrieve.py` (LlamaIndex), its index kept in `cache` under a digest of all that it depends on."""
+    index = _index("llamaindex", request, cache, say)
+    return run_peer("retrieve", {**request, "index": str(index), "questions": questions}, say)
+
+
+def retrieve_txtai(request: dict[str, Any], questions: list[str], cache: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """The same of `peer_txtai.py`."""
+    index = _index("txtai", request, cache, say)
+    return run_peer("txtai", {**request, "index": str(index), "questions": questions}, say)
+
+
+def _index(peer: str, request: dict[str, Any], cache: Path, say: Callable[[str], None]) -> Path:
     files = [(Path(path).name, Path(path).stat().st_size) for path in request.get("files", ())]
     stored = {name: value for name, value in request.items() if name not in ("top_k", "texts")}
     key = hashlib.sha256(json.dumps([stored, files, peer_versions()]).encode()).hexdigest()[:12]
-    index = cache / f"llamaindex-{key}"
+    index = cache / f"{peer}-{key}"
     index.mkdir(parents=True, exist_ok=True)
-    kept = (index / "complete").exists()
-    say("asking LlamaIndex" if kept else "asking LlamaIndex, which has to embed everything first (minutes)")
-    return run_peer("retrieve", {**request, "index": str(index), "questions": questions}, say)
+    kept = any(index.iterdir())
+    say(f"asking {peer}" if kept else f"asking {peer}, which has to embed everything first (minutes)")
+    return index
 
 
 def peer_versions() -> str:
@@ -99,7 +111,7 @@ def peer_versions() -> str:
     code = (
         "from importlib.metadata import version as v; "
         "print(', '.join(f'{n} {v(n)}' for n in ('llama-index-core', 'llama-index-vector-stores-qdrant', 'qdrant-client', "
-        "'sentence-transformers', 'torch', 'pymupdf')))"
+        "'txtai', 'sentence-transformers', 'torch', 'pymupdf')))"
     )
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phidex.errors import ConfigError, InputError, NotFoundError
+from phidex.errors import ConfigError, InputError, NotFoundError, ServiceError
 from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.engines import open_store
 from phidex.retrieval.filters import Filters, page_range
-from phidex.retrieval.search import search
+from phidex.retrieval.hit import LegRank
+from phidex.retrieval.search import SearchOptions, search
 from phidex.retrieval.store import Floats, Store, Where
 from phidex.settings import StoreSettings
 
@@ -212,3 +213,79 @@ def test_page_ranges(text: str) -> None:
     assert page_range("7") == (7, 7)
     with pytest.raises(InputError, match="range of pages"):
         page_range(text)
+
+
+class Backwards:
+    """A reranker that likes what the legs like least."""
+
+    name = "backwards"
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.read: list[str] = []
+        self.broken = broken
+
+    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+        if self.broken:
+            raise ServiceError("away", hint="start it")
+        self.read += passages
+        return [float(at) for at in range(len(passages))]
+
+
+def test_a_reranker_has_the_last_word_and_its_score_is_kept(collection: Collection, embedder: Concepts) -> None:
+    manual = source("m.pdf")
+    collection.replace(
+        manual, "v", chunks(manual, "rain rain rain", "rain on the roof today", "rain and some more of other words")
+    )
+    plain = ids(search(collection, "rain", embedder=None))
+    reranker = Backwards()
+    hits = search(collection, "rain", embedder=None, reranker=reranker, options=SearchOptions(rerank_candidates=2))
+    assert ids(hits) == [plain[1], plain[0], plain[2]]
+    assert hits[0].why["rerank"] == LegRank(1, 1.0)
+    assert "rerank" not in hits[2].why
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert reranker.read == [f"Top\n{text}" for text in plain[:2]]
+    assert ids(search(collection, "rain", embedder=None, reranker=Backwards(broken=True))) == plain
+
+
+def test_operators_in_the_question_limit_it_together_with_filters(collection: Collection) -> None:
+    for one in (source("a.pdf"), source("b.pdf", "de"), source("c.md", "de", "markdown")):
+        collection.replace(one, "v", chunks(one, f"rain in {one.title}"))
+    assert {hit.source.title for hit in search(collection, "rain lang:de", embedder=None)} == {"b.pdf", "c.md"}
+    found = search(collection, "rain lang:de", embedder=None, filters=Filters(kinds=("pdf",)))
+    assert [hit.source.title for hit in found] == ["b.pdf"]
+
+
+def test_a_named_file_and_a_named_page_are_found_among_many(collection: Collection) -> None:
+    crowd = source("crowd.pdf")
+    collection.replace(crowd, "v", chunks(crowd, *(f"the pump and rain and pump number {number}" for number in range(150))))
+    wanted = source("valves-2024.pdf")
+    collection.replace(wanted, "v", chunks(wanted, "Nothing is said of it here.", "A pump."))
+    (first, *_) = search(collection, "what does valves-2024.pdf say of the pump", embedder=None)
+    assert first.source == wanted
+    assert first.boosts["name"] > 0
+    (first, *_) = search(collection, "the pump on page 140", embedder=None)
+    assert first.chunk.locator == chunks(crowd, *["x"] * 140)[139].locator
+
+
+def test_a_quoted_phrase_stands_first_or_alone(collection: Collection) -> None:
+    manual = source("m.pdf")
+    texts = ("rain water, water rain, rain water water", "the cold water rain brings", "no such thing but rain")
+    collection.replace(manual, "v", chunks(manual, *texts))
+    asked = 'where is "cold water rain"'
+    assert ids(search(collection, asked, embedder=None))[0] == texts[1]
+    assert ids(search(collection, asked, embedder=None, options=SearchOptions(phrases="must"))) == [texts[1]]
+
+
+def test_copies_in_other_documents_are_named_on_the_hit(collection: Collection) -> None:
+    text = "Rain falls on the roof and runs through the gutter into the barrel behind the old house by the lake."
+    for name in ("a.pdf", "b.pdf"):
+        collection.replace(source(name), "v", chunks(source(name), text))
+    (hit,) = search(collection, "rain barrel", embedder=None)
+    assert [copy.source.name for copy in hit.also] == [({"a.pdf", "b.pdf"} - {hit.source.name}).pop()]
+    assert len(search(collection, "rain barrel", embedder=None, options=SearchOptions(collapse=False))) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"diversity": 1.5}, {"diversity": -0.1}, {"rerank_candidates": 0}])
+def test_wrong_options(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        SearchOptions(**wrong)  # type: ignore[arg-type]
