@@ -1,6 +1,7 @@
 """The embedder seam: text in, dense vectors out, and what a collection remembers of who made them.
 
-Implemented in `retrieval/sentence.py`; chosen in `retrieval/choose.py`.
+Implemented in `retrieval/sentence.py`, `retrieval/static.py` and `retrieval/served/embeddings.py`; chosen in
+`retrieval/choose.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from typing import Any, Protocol
 
 from phidex.retrieval.store import Floats
 
+ENDPOINT = "endpoint:"  # before the names of models that are served
+GIVEN = "given:"  # before the names of embedders that a program brings
+
 
 @dataclass(frozen=True, slots=True)
 class EmbedderIdentity:
     """What a collection remembers of its embedder.
 
     Args:
-        model: hub id, local path, or the name of the bundled model.
+        model: hub id, local path, the name of the bundled model, or "endpoint:" and the name it is served under.
         dim: length of its vectors.
-        fingerprint: of configuration and weights: two models of one name differ here.
+        fingerprint: of configuration and weights, or of what it makes of probes (`fingerprint.py`): two models of one name
+            differ here.
         languages: ISO 639-1 codes that it knows; None when it knows all that matter.
         query_prompt, passage_prompt: text put before what is embedded.
     """

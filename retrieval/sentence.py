@@ -8,7 +8,6 @@ and sentence-transformers takes 5.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phidex.errors import ConfigError
+from phidex.retrieval.card import card_languages, model_prompts, read_json
 from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.store import Floats
 from phidex.settings import EmbedSettings
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 _BATCH = 32
 _SAMPLE_BYTES = 1 << 16
-# What the model cards ask to be put before the text.
-_PROMPTS = ((re.compile(r"(?:^|[/\-_])e5(?:$|[/\-_])", re.IGNORECASE), "query: ", "passage: "),)
 
 
 class SentenceEmbedder:
@@ -65,12 +63,13 @@ class SentenceEmbedder:
         return self._identity
 
     def _read_identity(self) -> EmbedderIdentity:
-        query, passage = self._prompts()
+        query, passage = model_prompts(self._folder, self._name, self._settings)
+        full = self._dim()
         return EmbedderIdentity(
             model=self._name,
-            dim=self._dim(),
+            dim=min(full, self._settings.dimensions or full),
             fingerprint=self.fingerprint(),
-            languages=self._settings.languages or self._card_languages(),
+            languages=self._settings.languages or card_languages(self._folder, self._name),
             query_prompt=query,
             passage_prompt=passage,
         )
@@ -85,11 +84,19 @@ class SentenceEmbedder:
         vectors = model.encode(
             batch, batch_size=_BATCH, convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         )
-        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+        return self._cut(np.asarray(vectors.float().cpu().numpy(), dtype=np.float32))
 
     def embed_query(self, text: str) -> Floats:
         """See `Embedder`."""
-        return self._query_encoder.encode(self.identity.query_prompt + text)
+        return self._cut(self._query_encoder.encode(self.identity.query_prompt + text))
+
+    def _cut(self, vectors: Floats) -> Floats:
+        """Vectors of the collection's length, where that is less than the model's."""
+        dim = self.identity.dim
+        if vectors.shape[-1] <= dim:
+            return vectors
+        short = vectors[..., :dim]
+        return short / np.maximum(np.linalg.norm(short, axis=-1, keepdims=True), 1e-12)
 
     def load(self) -> None:
         """Load what passages need, and make what questions need, ahead of time."""
@@ -102,7 +109,7 @@ class SentenceEmbedder:
         for name in ("config.json", "modules.json", "tokenizer.json"):
             if (self._folder / name).is_file():
                 digest.update((self._folder / name).read_bytes())
-        for weights in sorted(self._folder.glob("*.safetensors")):
+        for weights in sorted(self._folder.glob("*.safetensors")) or sorted(self._folder.glob("pytorch_model*.bin")):
             size = weights.stat().st_size
             with weights.open("rb") as file:
                 digest.update(f"{weights.name}:{size}".encode() + file.read(_SAMPLE_BYTES))
@@ -126,7 +133,7 @@ class SentenceEmbedder:
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
         gpu = torch.cuda.is_available()
-        dtype = torch.bfloat16 if gpu or _native_bfloat16() else torch.float32
+        dtype = torch.bfloat16 if gpu or native_bfloat16() else torch.float32
         log.info("loading model=%s dtype=%s gpu=%s", self._name, dtype, gpu)
         try:
             return SentenceTransformer(
@@ -157,26 +164,12 @@ class SentenceEmbedder:
                 path.unlink(missing_ok=True)
         raise ConfigError(f"the exported encoder {path} cannot be read", hint="check the disk, and PHIDEX_CACHE")
 
-    def _prompts(self) -> tuple[str, str]:
-        """Query and passage prompt: the settings, then the model's own configuration, then what its card says."""
-        query = passage = ""
-        for pattern, known_query, known_passage in _PROMPTS:
-            if pattern.search(self._name) or pattern.search(self._read_json("config.json").get("_name_or_path", "")):
-                query, passage = known_query, known_passage
-        own: dict[str, str] = self._read_json("config_sentence_transformers.json").get("prompts") or {}
-        query, passage = own.get("query") or query, own.get("document") or own.get("passage") or passage
-        if self._settings.query_prompt is not None:
-            query = self._settings.query_prompt
-        if self._settings.passage_prompt is not None:
-            passage = self._settings.passage_prompt
-        return query, passage
-
     def _dim(self) -> int:
         """Vector length: of the last dense layer, of the pooling, or of the transformer."""
-        dim: Any = self._read_json("config.json").get("hidden_size", 0)
-        modules: list[dict[str, Any]] = self._read_json("modules.json") or []
+        dim: Any = read_json(self._folder, "config.json").get("hidden_size", 0)
+        modules: list[dict[str, Any]] = read_json(self._folder, "modules.json") or []
         for module in modules:
-            config: dict[str, Any] = self._read_json(f"{module['path']}/config.json") if module["path"] else {}
+            config: dict[str, Any] = read_json(self._folder, f"{module['path']}/config.json") if module["path"] else {}
             dim = config.get("out_features") or config.get("word_embedding_dimension") or dim
         if not dim:
             raise ConfigError(
@@ -184,24 +177,8 @@ class SentenceEmbedder:
             )
         return int(dim)
 
-    def _card_languages(self) -> tuple[str, ...] | None:
-        """The languages that the model card's header names; None (all) where it names none or says multilingual."""
-        card = self._folder / "README.md"
-        header = re.match(r"---\n(.*?)\n---", card.read_text("utf-8"), re.DOTALL) if card.is_file() else None
-        found = (
-            re.search(r"^language:[ \t]*(\w[^\n]*)?((?:\n[ \t]*-[^\n]*)*)", header.group(1), re.MULTILINE) if header else None
-        )
-        if found is None:
-            return None
-        names = re.findall(r"[A-Za-z]+", " ".join(filter(None, found.groups())))
-        return None if not names or "multilingual" in names else tuple(sorted({name[:2].lower() for name in names}))
 
-    def _read_json(self, name: str) -> Any:
-        path = self._folder / name
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def _native_bfloat16() -> bool:
+def native_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (Linux: from its flags; elsewhere: no)."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and re.search(r"^flags.*\b(?:avx512_bf16|amx_bf16)\b", flags.read_text(), re.MULTILINE) is not None

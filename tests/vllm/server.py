@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,8 @@ STAMP = ROOT / ".vllm" / "installed.json"
 INSTALL = "python3 tests/vllm/install.py"
 NAMES = ("phi-3.5-mini", "phi-3.5-moe")
 WINDOW_TOKENS = 32_768
+CHAT_FLAGS = ("--load-format", "dummy", "--enable-prompt-tokens-details")
+POOLING_FLAGS = ("--runner", "pooling")
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 15.0
 
@@ -36,7 +38,14 @@ def is_installed() -> bool:
 
 
 @contextlib.contextmanager
-def serve(model: Path, log: Path) -> Generator[str]:
+def serve(
+    model: Path,
+    log: Path,
+    *,
+    names: Sequence[str] = NAMES,
+    window_tokens: int = WINDOW_TOKENS,
+    flags: Sequence[str] = CHAT_FLAGS,
+) -> Generator[str]:
     """Yields the base URL (with `/v1`) of a vLLM that serves the folder `model`, and ends its processes afterwards.
 
     Raises:
@@ -47,7 +56,7 @@ def serve(model: Path, log: Path) -> Generator[str]:
     guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*guard, *_command(model, port)],
+            [*guard, *_command(model, port), "--max-model-len", str(window_tokens), *flags, "--served-model-name", *names],
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -62,10 +71,8 @@ def serve(model: Path, log: Path) -> Generator[str]:
 
 
 def _command(model: Path, port: int) -> list[str]:
-    flags = ["--load-format", "dummy", "--enforce-eager", "--enable-prompt-tokens-details"]
-    window = ["--max-model-len", str(WINDOW_TOKENS)]
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    return [str(PROGRAM), "serve", str(model), *flags, *window, *address, "--served-model-name", *NAMES]
+    return [str(PROGRAM), "serve", str(model), "--enforce-eager", *address]
 
 
 def _environment() -> dict[str, str]:

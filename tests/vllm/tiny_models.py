@@ -5,12 +5,14 @@ What they answer is noise, but the architecture, the chat markup, the special to
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 VOCABULARY = 1_200
 CONTROL_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>")
@@ -46,13 +48,13 @@ Raportti kuvaa, kuinka satama rakennettiin uudelleen myrskyn jälkeen. Rapport b
 """
 
 
-def train_tokenizer() -> Tokenizer:
-    """Returns a byte-level BPE of `VOCABULARY` words with Phi-3.5's control tokens."""
+def train_tokenizer(control_tokens: Sequence[str] = CONTROL_TOKENS) -> Tokenizer:
+    """Returns a byte-level BPE of `VOCABULARY` words with these control tokens, by default Phi-3.5's."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     # As in Phi-3.5's own files: a control token swallows the white space after it.
-    control = [AddedToken(name, special=True, normalized=False, rstrip=True) for name in CONTROL_TOKENS]
+    control = [AddedToken(name, special=True, normalized=False, rstrip=True) for name in control_tokens]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=control, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(TEXT.splitlines(), trainer)
@@ -84,6 +86,51 @@ def phi3_config(vocabulary: int) -> dict[str, Any]:
         "eos_token_id": 3,
         "pad_token_id": 3,
     }
+
+
+def write_xlm_roberta(folder: Path, *, labels: int = 0) -> Path:
+    """Writes a tiny XLM-RoBERTa into `folder` and returns it: for embeddings, or with `labels` of 1 for rerank scores.
+
+    It takes 126 tokens: positions begin behind the padding token's, which is 1. Its weights are random, of a seed, and written
+    by transformers: those that vLLM makes up are so small that all texts get one vector.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = train_tokenizer(("<s>", "<pad>", "</s>", "<unk>", "<mask>"))
+    ends = {"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"}
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))  # pyright: ignore[reportAttributeAccessIssue]  # typed as an older version
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config: dict[str, Any] = {
+        "architectures": ["XLMRobertaForSequenceClassification" if labels else "XLMRobertaModel"],
+        "model_type": "xlm-roberta",
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "hidden_act": "gelu",
+        "max_position_embeddings": 128,
+        "position_embedding_type": "absolute",  # vLLM 0.32 fails without it
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "torch_dtype": "float32",
+    }
+    if labels:
+        config |= {
+            "id2label": {str(n): f"LABEL_{n}" for n in range(labels)},
+            "label2id": {f"LABEL_{n}": n for n in range(labels)},
+        }
+    torch: Any = importlib.import_module("torch")  # partly untyped, both
+    transformers: Any = importlib.import_module("transformers")
+    torch.manual_seed(11)
+    sizes = transformers.XLMRobertaConfig(**config, initializer_range=0.5)
+    getattr(transformers, config["architectures"][0])(sizes).save_pretrained(folder)
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", **ends, "pad_token": "<pad>", "unk_token": "<unk>"}
+    for name, content in {"config.json": config, "tokenizer_config.json": {**settings, "model_max_length": 126}}.items():
+        (folder / name).write_text(json.dumps(content, indent=2))
+    return folder
 
 
 def write_phi3(folder: Path) -> Path:
