@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from phidex.generation.chat_wire import Delta, Usage
 from phidex.ingest.records import Locator, Source
-from phidex.retrieval.pack import Context, Ledger
+from phidex.retrieval.pack import Context, Ledger, MapPlan
 
 Role = Literal["extractive", "mini", "moe"]
 
@@ -74,7 +74,9 @@ class Answer:
         text: with markers like [1].
         found: whether the documents hold an answer.
         warnings: claims without support, markers that lead nowhere, context the server cut.
-        timings: seconds spent on "search", "pack", "answer".
+        timings: seconds spent on "rewrite", "search", "pack", "answer".
+        plan: the parts that were read one by one, where the documents did not fit one prompt.
+        searched: what was searched in the question's place, where it hung on an earlier one; otherwise empty.
     """
 
     question: str
@@ -86,12 +88,15 @@ class Answer:
     usage: Usage | None = None
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
+    plan: MapPlan | None = None
+    searched: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         usage = self.usage
         return {
             "question": self.question,
+            "searched": self.searched,
             "text": self.text,
             "found": self.found,
             "citations": [citation.to_dict() for citation in self.citations],
@@ -104,6 +109,7 @@ class Answer:
                 "cached_tokens": usage.cached_tokens,
             },
             "warnings": list(self.warnings),
+            "plan": self.plan and self.plan.to_dict(),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
         }
 

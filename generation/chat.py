@@ -7,6 +7,7 @@ Everything about one endpoint is here: asking, counting, what it serves, whether
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import socket
 import threading
@@ -19,6 +20,7 @@ import httpx
 
 from phidex.errors import ConfigError, IncompleteAnswerError, PhidexError, ServiceError
 from phidex.generation.chat_connection import Connection
+from phidex.generation.chat_count import Separator, count_joined, find_separator
 from phidex.generation.chat_faults import (
     HTTPX_ERRORS,
     URL_HINT,
@@ -42,6 +44,7 @@ from phidex.generation.chat_wire import (
     turns,
 )
 from phidex.generation.watch import Watch
+from phidex.retrieval.count import CountCache
 from phidex.settings import ChatSettings
 
 __all__ = ["ChatModel", "Delta", "Done", "Endpoint", "Message", "OpenAIChat", "ServedModel", "Usage"]
@@ -50,6 +53,10 @@ logger = logging.getLogger(__name__)
 
 _WINDOW_KEYS = ("max_model_len", "context_length", "context_window")  # vLLM, several routers, Groq
 _HAS_NO_COUNTER = (400, 404, 405, 422, 501)
+
+
+class _CannotCountError(Exception):
+    """The endpoint has no /tokenize."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,10 @@ class ChatModel(Protocol):
         """Returns the exact number of tokens, None where the endpoint cannot count."""
         ...
 
+    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
+        """Returns the exact number of tokens of each text, None where the endpoint cannot count."""
+        ...
+
     def window_tokens(self, model: str) -> int | None:
         """Returns the window a model is served with, None where the endpoint does not tell."""
         ...
@@ -108,6 +119,8 @@ class OpenAIChat:
         self._connection = Connection(settings, transport=transport)
         self._url = self._connection.url
         self._endpoint: Endpoint | None = None
+        self._counts = CountCache()
+        self._separators: dict[str, Separator] = {}  # by model
 
     def __repr__(self) -> str:
         return f"OpenAIChat({shown_url(self._url)!r})"
@@ -221,7 +234,7 @@ class OpenAIChat:
         """Returns what `text` costs in the served model's own tokens; None where the endpoint cannot count (only vLLM can).
 
         Of messages: the whole prompt, with the chat markup and the opening of the answer, as `Usage.prompt_tokens` will
-        say. Of a string: its own tokens, with no special ones, so that pieces add up. 3 ms for 1K tokens, 160 ms for 128K.
+        say, remembered. Of a string: its own tokens, with no special ones. 3 ms for 1K tokens, 160 ms for 128K.
 
         Raises:
             ConfigError: the model is not served.
@@ -229,17 +242,53 @@ class OpenAIChat:
         """
         if self._endpoint and not self._endpoint.can_count:
             return None
-        return self._count(text, model)
-
-    def _count(self, text: Sequence[Message] | str, model: str) -> int | None:
-        body: dict[str, Any] = {"model": model}
         if isinstance(text, str):
-            body |= {"prompt": sendable(text), "add_special_tokens": False}
-        else:
-            body |= {"messages": turns(list(text)), "add_generation_prompt": True}
-        reply = self._connection.ask("POST", f"{self._connection.root}/tokenize", body)
+            return self._ask_count({"prompt": sendable(text), "add_special_tokens": False}, model)
+        body = {"messages": turns(list(text)), "add_generation_prompt": True}
+
+        def asked(_: Sequence[str]) -> list[int]:
+            count = self._ask_count(body, model)
+            if count is None:
+                raise _CannotCountError
+            return [count]
+
+        try:
+            return self._counts.each([json.dumps(body["messages"])], asked, scope=f"{model} prompt")[0]
+        except _CannotCountError:
+            return None
+
+    def _ask_count(self, body: dict[str, Any], model: str) -> int | None:
+        reply = self._tokenize(body, model)
+        return None if reply is None else as_count(reply.get("count"))
+
+    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
+        """Returns what `count_tokens` says of each text, in few requests; what was counted before is remembered.
+
+        Raises:
+            ConfigError, ServiceError: see `count_tokens`.
+        """
+        if self._endpoint and not self._endpoint.can_count:
+            return None
+        try:
+            return self._counts.each(texts, lambda unknown: self._count_texts(unknown, model), scope=model)
+        except _CannotCountError:
+            return None
+
+    def _count_texts(self, texts: Sequence[str], model: str) -> list[int]:
+        def tokens(text: str) -> list[int]:
+            reply = self._tokenize({"prompt": sendable(text), "add_special_tokens": False}, model)
+            if reply is None:
+                raise _CannotCountError
+            return as_list(reply.get("tokens"))
+
+        if model not in self._separators:
+            self._separators[model] = find_separator(tokens)
+        return count_joined(texts, self._separators[model], tokens)
+
+    def _tokenize(self, body: dict[str, Any], model: str) -> dict[str, Any] | None:
+        reply = self._connection.ask("POST", f"{self._connection.root}/tokenize", {"model": model, **body})
         if not isinstance(reply, Refusal):
-            return as_count(reply.get("count"))
+            return reply
         if reply.status == 404 and "model" in reply.text.lower():
             raise self._refused(reply, model)
         if reply.status in _HAS_NO_COUNTER or reply.status in (401, 403):  # behind a gate that lets only /v1 through
@@ -256,10 +305,13 @@ class OpenAIChat:
         if self._endpoint is None or refresh:
             models = self._models()
             # An endpoint without a list may still count, but no name is known to ask it with.
-            can_count = bool(models) and self._count("a", models[0].name) is not None
+            can_count = bool(models) and self._counts_at(models[0].name)
             self._endpoint = Endpoint(models, can_count)
             logger.info("chat.probed models=%d can_count=%s", len(models), can_count)
         return self._endpoint
+
+    def _counts_at(self, model: str) -> bool:
+        return self._ask_count({"prompt": "a", "add_special_tokens": False}, model) is not None
 
     def window_tokens(self, model: str) -> int | None:
         """Returns the window a model is served with, None where the endpoint does not tell; asked once."""

@@ -11,9 +11,10 @@ from phidex.generation.route import ADD_A_MODEL
 from phidex.generation.support import CJK, Rarity, terms
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
+from phidex.retrieval.context.place import Number, from_one
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.hit import Hit
-from phidex.retrieval.pack import Context, PackedBlock, renumber
+from phidex.retrieval.pack import Context, PackedBlock, with_markers
 
 NOTICE = f"(Quoted without a model, since none is configured. For written answers, {ADD_A_MODEL}.)"
 
@@ -36,12 +37,13 @@ class _Candidate:
 
 
 def extract_answer(
-    question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None
+    question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None, number: Number | None = None
 ) -> tuple[str, tuple[Citation, ...], Context]:
     """Up to three quotations that answer best, a citation for each passage quoted, and the context numbered in their order.
 
     Args:
         embedder: ranks sentences by meaning too, where it knows their language.
+        number: gives blocks the numbers of a conversation, so that they go on where the last answer ended; default: from 1.
     """
     packed = {chunk.id: (block, chunk) for block in context.blocks for chunk in block.chunks}
     best = [hit for hit in hits if hit.chunk.id in packed]
@@ -53,14 +55,25 @@ def extract_answer(
     chosen = sorted(distinct.values(), key=lambda candidate: -candidate.score)[:_QUOTES]
     chosen = [candidate for candidate in chosen if candidate.score >= _NEAR_BEST * chosen[0].score]
     cited = list(dict.fromkeys(candidate.block.marker for candidate in chosen))
+    order = [block for marker in cited if (block := context.block(marker))]
+    order += [block for block in context.blocks if block.marker not in cited]
+    number = number or from_one()
+    markers = {block.marker: number(block.chunks) for block in order}
     lines: list[str] = []
     citations: dict[tuple[int, str], Citation] = {}
     for candidate in chosen:
-        marker, chunk = cited.index(candidate.block.marker) + 1, candidate.chunk
+        marker, chunk = markers[candidate.block.marker], candidate.chunk
         lines.append(f"“{candidate.text}” [{marker}]")
         citation = Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True)
         citations.setdefault((marker, chunk.id), citation)
-    return "\n\n".join([*lines, NOTICE]), tuple(citations.values()), renumber(context, cited)
+    return "\n\n".join([*lines, NOTICE]), tuple(citations.values()), with_markers(context, markers)
+
+
+def rank_by_terms(question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Hits that came in document order, best first by the question's telling terms."""
+    rarity = Rarity.of(hit.chunk.text for hit in hits)
+    wanted = terms(question)
+    return sorted(hits, key=lambda hit: -rarity.coverage(wanted, terms(hit.chunk.text)))
 
 
 def _scored(

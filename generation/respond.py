@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from phidex.errors import BudgetError
 from phidex.generation.absence import absent_text, is_absent
-from phidex.generation.answer import Answer, AnswerEvent, Route
-from phidex.generation.chat import ChatModel, Delta, Done, Message
+from phidex.generation.answer import Answer, AnswerEvent, Role, Route
+from phidex.generation.assemble import Assembler, Prompt
+from phidex.generation.chat import ChatModel, Delta, Done
 from phidex.generation.chat_wire import Usage
 from phidex.generation.cite import cite
-from phidex.generation.control import break_control_tokens
-from phidex.generation.extract import NOTICE, extract_answer
-from phidex.generation.prompt import ABSENT, answer_messages
+from phidex.generation.conversation import Conversation, Turn
+from phidex.generation.extract import NOTICE, extract_answer, rank_by_terms
+from phidex.generation.mapreduce import PartReader
+from phidex.generation.prompt import ABSENT
 from phidex.generation.route import choose_route
+from phidex.generation.weigh import Scale
 from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk
-from phidex.retrieval.count import CountTokens, estimate_tokens, load_counter
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.hit import Hit
-from phidex.retrieval.pack import Context, pack_context
+from phidex.retrieval.pack import Context
 from phidex.settings import ChatSettings, PackSettings
 
 log = logging.getLogger(__name__)
+
+_SHRINKS = (1.0, 0.7, 0.5, 0.35)  # of the budget, one after another, where only the server's refusal tells that it was too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,17 @@ class Responder:
         question: str,
         hits: Sequence[Hit],
         *,
+        conversation: Conversation | None = None,
         timings: Mapping[str, float] | None = None,
         cancelled: threading.Event | None = None,
-    ) -> Iterator[AnswerEvent]:
+    ) -> Generator[AnswerEvent, None, None]:
         """The route, the context, pieces of text, then the whole answer. Closing the iterator stops the server's work.
+
+        Where the endpoint cannot count and refuses the prompt as too long, a smaller context follows.
+
+        Args:
+            hits: best first; in mode `whole`, every passage of the documents.
+            conversation: what was asked before; a turn is added to it once the answer is whole.
 
         Raises:
             BudgetError: the question alone exceeds the budget.
@@ -63,49 +74,65 @@ class Responder:
         """
         spent = dict(timings or {})
         started = time.monotonic()
+        route = self._route(question, hits, conversation)
+        if route.role == "extractive" and self.pack.mode == "whole":
+            hits = rank_by_terms(question, hits)
+        answer, prompt = None, None
+        for shrink in _SHRINKS:
+            prompt = self._prompt(question, hits, route, conversation, shrink)
+            spent["pack"] = spent.get("pack", 0.0) + time.monotonic() - started
+            if shrink == 1:
+                yield route
+            yield prompt.context
+            started = time.monotonic()
+            try:
+                if self.chat is None or route.role == "extractive":
+                    answer = self._extract(question, hits, prompt.context, route, conversation)
+                    yield Delta(answer.text)
+                else:
+                    answer = yield from self._generate(question, prompt, route, conversation, cancelled)
+                break
+            except BudgetError:
+                if prompt.context.ledger.counted_by == "server" or shrink == _SHRINKS[-1]:
+                    raise
+                log.info("respond.too_long shrink=%g", shrink)
+        assert answer is not None  # the last attempt answered or raised
+        assert prompt is not None
+        spent["answer"] = time.monotonic() - started
+        yield replace(answer, timings=spent, plan=prompt.context.plan)
+
+    def _route(self, question: str, hits: Sequence[Hit], conversation: Conversation | None) -> Route:
         language, _ = detect_language(question)
         # The route needs the context's size and the count needs the route's model: hits give the size well enough.
-        rough = min(sum(hit.chunk.token_count for hit in hits), self.pack.budget_tokens)
+        budget = self.pack.budget_tokens if self.pack.mode == "focused" else self.pack.long_tokens
+        rough = min(sum(hit.chunk.token_count for hit in hits), budget)
         route = choose_route(self.settings, language=language, context_tokens=rough)
-        context = self._context(question, hits, route)
-        spent["pack"] = time.monotonic() - started
-        yield route
-        yield context
-        started = time.monotonic()
-        if self.chat is None or route.role == "extractive":
-            answer = self._extract(question, hits, context, route)
-            yield Delta(answer.text)
-        else:
-            answer = yield from self._generate(question, context, route, cancelled)
-        spent["answer"] = time.monotonic() - started
-        yield replace(answer, timings=spent)
+        roles: dict[str, Role] = {self.settings.moe: "moe", self.settings.mini: "mini"}
+        if conversation and conversation.model and route.model != conversation.model and conversation.model in roles:
+            reason = f"{conversation.model} has read the conversation so far, and goes on with it"
+            return Route(roles[conversation.model], conversation.model, reason, route.signals)
+        return route
 
-    def _context(self, question: str, hits: Sequence[Hit], route: Route) -> Context:
-        """Packed so that prompt and reserve fit the budget by the count of the model that reads them."""
-        count, counted_by = self._counter(route)
-        messages = answer_messages(question, ())
-        prompt_tokens = self._count_messages(messages, route, count)
-        limit = budget = self._budget(route)
-        while True:
-            context = pack_context(
-                hits,
-                budget_tokens=budget,
-                reserve_tokens=self.pack.reserve_tokens,
-                prompt_tokens=prompt_tokens,
-                count=count,
-                counted_by=counted_by,
-            )
-            if route.role == "extractive":
-                return context
-            whole = self._count_messages(answer_messages(question, context.blocks), route, count)
-            excess = whole + self.pack.reserve_tokens - limit
-            if excess <= 0 or not context.blocks:
-                tokens = max(0, whole - prompt_tokens)  # of the whole, seams and fences included
-                return replace(context, ledger=replace(context.ledger, budget_tokens=limit, context_tokens=tokens))
-            budget -= max(excess, context.ledger.free_tokens + 1)  # so that at least one block falls out: this ends
+    def _prompt(
+        self, question: str, hits: Sequence[Hit], route: Route, conversation: Conversation | None, shrink: float
+    ) -> Prompt:
+        """Assembled so that prompt and reserve fit the budget by the count of the model that reads them."""
+        pack = self.pack
+        if shrink < 1:
+            names = ("budget_tokens", "long_tokens", "conversation_tokens")
+            smaller = {name: int(getattr(pack, name) * shrink) for name in names}
+            pack = pack.model_copy(update=smaller)
+        assembler = Assembler(pack, Scale(self.chat, route.model, pack.tokenizer), self._window(route))
+        if route.role == "extractive":
+            return assembler.single(question, hits, is_sent=False)
+        if pack.mode == "whole":
+            return assembler.whole(question, hits, first=1 + max(conversation.blocks, default=0) if conversation else 1)
+        if conversation is not None:
+            return assembler.turn(question, hits, conversation, model=route.model)
+        return assembler.single(question, hits)
 
-    def _budget(self, route: Route) -> int:
-        """The setting, or the served model's window where that is smaller.
+    def _window(self, route: Route) -> int | None:
+        """The served model's window, where the endpoint tells.
 
         Raises:
             BudgetError: the window has no room for the answer's reserve.
@@ -114,62 +141,95 @@ class Responder:
         if window is not None and window <= self.pack.reserve_tokens:
             hint = "lower PHIDEX_PACK__RESERVE_TOKENS, or serve the model with a larger window"
             raise BudgetError(f"{route.model} is served with a window of {window} tokens only", hint=hint)
-        return min(self.pack.budget_tokens, window or self.pack.budget_tokens)
+        return window
 
-    def _counter(self, route: Route) -> tuple[CountTokens, str]:
-        """The served model's own count where the server gives it, a tokenizer file, or the safe estimate."""
-        chat = self.chat
-        if chat is not None and route.model and chat.count_tokens("a", model=route.model) is not None:
-
-            @lru_cache(maxsize=4096)
-            def exact(text: str) -> int:
-                counted = chat.count_tokens(break_control_tokens(text), model=route.model)
-                return estimate_tokens(text) if counted is None else counted
-
-            return exact, "server"
-        return load_counter(self.pack.tokenizer), "tokenizer" if self.pack.tokenizer else "estimate"
-
-    def _count_messages(self, messages: list[Message], route: Route, count: CountTokens) -> int:
-        exact = self.chat.count_tokens(messages, model=route.model) if self.chat is not None and route.model else None
-        return exact if exact is not None else sum(count(message.content) + 8 for message in messages)
-
-    def _extract(self, question: str, hits: Sequence[Hit], context: Context, route: Route) -> Answer:
+    def _extract(
+        self, question: str, hits: Sequence[Hit], context: Context, route: Route, conversation: Conversation | None
+    ) -> Answer:
         model = self.embedder.identity.model if self.embedder else ""
         if not context.blocks or is_absent(question, hits, model):
             text = f"{absent_text(hits)}\n\n{NOTICE}"
+            if conversation is not None:
+                conversation.add(Turn(question, absent_text(hits), ABSENT, (), found=False), ())
             return Answer(question, text, False, (), route, context.ledger)
-        text, citations, context = extract_answer(question, hits, context, self.embedder)
+        number = conversation.numbers() if conversation is not None else None
+        text, citations, context = extract_answer(question, hits, context, self.embedder, number)
+        if conversation is not None:
+            quoted = [block for marker in {one.marker for one in citations} if (block := context.block(marker))]
+            said = text.removesuffix(NOTICE).rstrip()
+            conversation.add(Turn(question, said, said, ()), quoted)
         return Answer(question, text, True, citations, route, context.ledger)
 
     def _generate(
-        self, question: str, context: Context, route: Route, cancelled: threading.Event | None
+        self,
+        question: str,
+        prompt: Prompt,
+        route: Route,
+        conversation: Conversation | None,
+        cancelled: threading.Event | None,
     ) -> Generator[AnswerEvent, None, Answer]:
         assert self.chat is not None
+        messages, context, usages = prompt.messages, prompt.context, list[Usage]()
+        room = context.ledger.budget_tokens - context.ledger.prompt_tokens - context.ledger.context_tokens
+        if prompt.context.plan is not None:
+            scale = Scale(self.chat, route.model, self.pack.tokenizer)
+            plan = prompt.context.plan
+            reader = PartReader(self.chat, route.model, scale.prompt, plan.budget_tokens, plan.note_tokens, cancelled, usages)
+            notes = reader.read(prompt.parts)
+            if not notes:
+                yield Delta(absent_text(()))
+                return Answer(question, absent_text(()), False, (), route, context.ledger, _total(usages))
+            messages = reader.reduce(question, notes, self.pack.reserve_tokens)
+            room = self.pack.reserve_tokens
         spoken = _Spoken()
         done: Done | None = None
-        room = context.ledger.budget_tokens - context.ledger.prompt_tokens - context.ledger.context_tokens
         limit = max(16, min(self.settings.max_answer_tokens, room))
-        messages = answer_messages(question, context.blocks)
         with closing(self.chat.stream(messages, model=route.model, max_tokens=limit, cancelled=cancelled)) as stream:
             for event in stream:
                 if isinstance(event, Done):
                     done = event
                 elif text := spoken.say(event.text):
                     yield Delta(text)
-        text = spoken.text.strip()
-        warnings = _stream_warnings(done, context)
-        if text.startswith(ABSENT) or (not text and done is not None and done.finish_reason == "stop"):
-            yield Delta(absent_text(()))
-            return Answer(question, absent_text(()), False, (), route, context.ledger, _usage(done), warnings)
-        if held := spoken.rest():
+        if not spoken.is_absent and (held := spoken.rest()):
             yield Delta(held)
+        answer = self._checked(question, spoken, done, prompt, route, conversation)
+        if not answer.found:
+            yield Delta(answer.text)
+        usages += [done.usage] if done is not None and done.usage is not None else []
+        return replace(answer, usage=_total(usages))
+
+    def _checked(
+        self,
+        question: str,
+        spoken: _Spoken,
+        done: Done | None,
+        prompt: Prompt,
+        route: Route,
+        conversation: Conversation | None,
+    ) -> Answer:
+        """The answer with its citations checked, and recorded in the conversation."""
+        text, context = spoken.text.strip(), prompt.context
+        warnings = _stream_warnings(done, context)
+        absent = spoken.is_absent or (not text and done is not None and done.finish_reason == "stop")
+        if conversation is not None and (text or absent):
+            shown = absent_text(()) if absent else text
+            # What was read in parts is in no prompt that a later turn could go on from.
+            markers = () if context.plan else tuple(block.marker for block in prompt.new)
+            turn = Turn(question, shown, ABSENT if absent else text, markers, not absent, prompt.recap)
+            conversation.add(turn, prompt.new, model="" if context.plan else route.model, afresh=prompt.afresh)
+        if absent:
+            return Answer(question, absent_text(()), False, (), route, context.ledger, None, warnings)
         if not text:
-            return Answer(question, "", False, (), route, context.ledger, _usage(done), (*warnings, "the answer is empty"))
-        stored = {chunk.id: chunk for chunk in self.stored([c.id for block in context.blocks for c in block.chunks])}
+            return Answer(question, "", True, (), route, context.ledger, None, (*warnings, "the answer is empty"))
+        if conversation is not None:  # an answer may cite what an earlier one did
+            context = replace(context, blocks=tuple(conversation.blocks.values()))
+        named = {int(number) for number in re.findall(r"\d{1,6}", text)}
+        ids = [chunk.id for block in context.blocks if block.marker in named for chunk in block.chunks]
+        stored = {chunk.id: chunk for chunk in self.stored(ids)} if ids else {}
         citations, doubts = cite(text, context, stored)
         if not citations:
             doubts = (*doubts, "the answer cites nothing: check it against the sources")
-        return Answer(question, text, True, citations, route, context.ledger, _usage(done), (*warnings, *doubts))
+        return Answer(question, text, True, citations, route, context.ledger, None, (*warnings, *doubts))
 
 
 class _Spoken:
@@ -178,6 +238,11 @@ class _Spoken:
     def __init__(self) -> None:
         self.text = ""
         self._said = 0
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it says that the documents hold no answer."""
+        return self.text.lstrip().startswith(ABSENT)
 
     def say(self, piece: str) -> str:
         """What can be shown once `piece` has come; empty while it is held back."""
@@ -197,12 +262,16 @@ def _stream_warnings(done: Done | None, context: Context) -> tuple[str, ...]:
         found.append("the answer was stopped before its end")
     elif done.finish_reason == "length":
         found.append("the answer was cut at its token limit: raise PHIDEX_CHAT__MAX_ANSWER_TOKENS")
-    usage = _usage(done)
+    usage = done.usage if done else None
     sent = context.ledger.prompt_tokens + context.ledger.context_tokens
-    if usage and context.ledger.counted_by == "server" and usage.prompt_tokens < 0.8 * sent:
+    if usage and context.plan is None and context.ledger.counted_by == "server" and usage.prompt_tokens < 0.8 * sent:
         found.append(f"the server read {usage.prompt_tokens} of about {sent} tokens: it seems to have cut the context")
     return tuple(found)
 
 
-def _usage(done: Done | None) -> Usage | None:
-    return done.usage if done else None
+def _total(usages: Sequence[Usage]) -> Usage | None:
+    if not usages:
+        return None
+    return Usage(
+        *(sum(getattr(one, name) for one in usages) for name in ("prompt_tokens", "completion_tokens", "cached_tokens"))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phidex.ingest.records import Chunk, PageLocator, Source
-from phidex.retrieval.count import estimate_tokens
+from phidex.retrieval.count import load_counter
 from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.pack import Context, pack_context
 
@@ -16,7 +16,9 @@ def hit(name: str, text: str, *, order: int = 0, language: str = "en", cosine: f
 
 
 def pack(*hits: Hit, budget: int = 8000) -> Context:
-    return pack_context(hits, budget_tokens=budget, reserve_tokens=100, prompt_tokens=100, count=estimate_tokens)
+    return pack_context(
+        hits, budget_tokens=budget, reserve_tokens=100, prompt_tokens=100, count=load_counter(None), order="rank"
+    )
 
 
 LEASE = hit(

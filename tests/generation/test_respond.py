@@ -58,10 +58,13 @@ class Scripted:
             return None
         return len(text) // 3 + 1 if isinstance(text, str) else sum(len(m.content) // 3 + 5 for m in text)
 
+    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
+        return [len(text) // 3 + 1 for text in texts] if self.counted else None
+
 
 def responder(chat: Scripted | OpenAIChat | None, **pack: int) -> Responder:
     settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "")  # pyright: ignore[reportCallIssue]
-    return Responder(PackSettings(**pack), settings, chat, None, stored)  # type: ignore[arg-type]
+    return Responder(PackSettings(**{"order": "rank", **pack}), settings, chat, None, stored)  # type: ignore[arg-type]
 
 
 def whole(chat: Scripted | None, question: str = "Who signed the lease?", **pack: int) -> Answer:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from phidex.errors import BudgetError
 from phidex.ingest.records import Chunk, PageLocator, Source
-from phidex.retrieval.count import estimate_tokens
+from phidex.retrieval.count import estimate_tokens, load_counter
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, pack_context, renumber
 
@@ -25,7 +25,7 @@ def hit(source: str, order: int, text: str = "", score: float = 1.0) -> Hit:
 
 
 def pack(*hits: Hit, budget: int = 2000, reserve: int = 100, prompt: int = 50) -> Context:
-    return pack_context(hits, budget_tokens=budget, reserve_tokens=reserve, prompt_tokens=prompt, count=estimate_tokens)
+    return pack_context(hits, budget_tokens=budget, reserve_tokens=reserve, prompt_tokens=prompt, count=load_counter(None))
 
 
 hits = st.lists(

@@ -1,0 +1,139 @@
+"""A question, with what was asked before -> evidence -> the answer: the one path that every surface uses.
+
+    question --rewrite--> texts --search, rerank--> hits --expand--> evidence --Responder--> events, the last one the answer
+
+Each step is a part of its own and known by itself; here is their order, and nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+from phidex.errors import InputError
+from phidex.generation.answer import Answer, AnswerEvent
+from phidex.generation.chat import ChatModel, Message
+from phidex.generation.conversation import Conversation
+from phidex.generation.respond import Responder
+from phidex.generation.rewrite import Rewriter, Rewritten, languages_to_cover
+from phidex.ingest.records import Chunk
+from phidex.retrieval.collection import Collection
+from phidex.retrieval.embed import Embedder
+from phidex.retrieval.expand import expand
+from phidex.retrieval.filters import Filters
+from phidex.retrieval.hit import Hit
+from phidex.retrieval.query.many import search_many
+from phidex.retrieval.query.resolve import resolve_filters
+from phidex.retrieval.rerank import Reranker
+from phidex.retrieval.search import SearchOptions, search
+from phidex.settings import Settings
+
+_HISTORY_TURNS = 6  # that a follow-up may hang on
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Answers questions over one collection.
+
+    Args:
+        embedder, reranker, chat: None where there is none; answers are then lexical, as found, extractive.
+    """
+
+    settings: Settings
+    collection: Collection
+    embedder: Embedder | None = None
+    reranker: Reranker | None = None
+    chat: ChatModel | None = None
+
+    def search(self, query: str, limit: int, filters: Filters | None = None) -> list[Hit]:
+        """The passages that answer best, best first, at most `limit`."""
+        return search(
+            self.collection,
+            query,
+            embedder=self.embedder,
+            limit=limit,
+            candidates=self.settings.search.candidates,
+            filters=filters,
+            reranker=self.reranker,
+            options=SearchOptions(rerank_candidates=self.settings.rerank.candidates, diversity=self.settings.search.diversity),
+        )
+
+    def events(
+        self,
+        question: str,
+        *,
+        filters: Filters | None = None,
+        conversation: Conversation | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Generator[AnswerEvent, None, None]:
+        """The route, the context, pieces of text, then the whole answer. Closing the iterator stops the server's work.
+
+        Raises:
+            InputError, NotFoundError: the question is empty, or a filter names nothing.
+            BudgetError: the question alone exceeds the budget.
+            ServiceError: the endpoint is down, overloaded or broke off.
+        """
+        started = time.monotonic()
+        rewritten = self._rewrite(question, conversation)
+        timings = {"rewrite": time.monotonic() - started}
+        started = time.monotonic()
+        hits = self._whole(filters) if self.settings.pack.mode == "whole" else self._evidence(rewritten, filters)
+        timings["search"] = time.monotonic() - started
+        responder = Responder(
+            pack=self.settings.pack,
+            settings=self.settings.chat,
+            chat=self.chat,
+            embedder=self.embedder,
+            stored=self.collection.chunks,
+        )
+        # A model reads the conversation itself; the extractive answerer has only words to go by.
+        asked = question if self.chat is not None else rewritten.search
+        for event in responder.events(asked, hits, conversation=conversation, timings=timings, cancelled=cancelled):
+            if isinstance(event, Answer):
+                searched = rewritten.search if rewritten.search != rewritten.asked else ""
+                warnings = (*rewritten.warnings, *event.warnings)
+                yield replace(event, question=question, searched=searched, warnings=warnings)
+            else:
+                yield event
+
+    def _rewrite(self, question: str, conversation: Conversation | None) -> Rewritten:
+        if not question.strip():
+            raise InputError("the query is empty", hint="ask something")
+        settings, chat = self.settings, self.settings.chat
+        rewriter = Rewriter(settings.search, self.chat, model=chat.mini or chat.moe)
+        turns = conversation.turns[-_HISTORY_TURNS:] if conversation is not None else []
+        history = [message for turn in turns for message in (Message("user", turn.question), Message("assistant", turn.answer))]
+        languages: Sequence[str] = ()
+        if settings.search.translate and self.chat is not None:
+            languages = languages_to_cover(question, self.collection.languages(), self.collection.meta.embedder)
+        return rewriter.rewrite(question, history, languages=languages)
+
+    def _evidence(self, rewritten: Rewritten, filters: Filters | None) -> list[Hit]:
+        """The hits for a question and its other wordings, the best of them with what belongs to them."""
+        settings, pack = self.settings.search, self.settings.pack
+        limit = pack.long_hits if pack.mode == "long" else pack.hits
+
+        def ask(text: str) -> list[Hit]:
+            return self.search(text, limit, filters)
+
+        hits = search_many(ask, rewritten.search, wordings=rewritten.wordings, parts=rewritten.parts, limit=limit)
+        return expand(
+            hits,
+            self.collection,
+            how=settings.expand,
+            leading=settings.expand_hits,
+            budget_tokens=settings.expand_tokens,
+        )
+
+    def _whole(self, filters: Filters | None) -> list[Hit]:
+        """Every passage of the documents that the filters leave, in document order."""
+        found = resolve_filters(filters or Filters(), self.collection)
+        chunks = sorted(self.collection.chunks_where([found.conditions()]), key=_place)
+        sources = self.collection.sources(sorted({chunk.source_id for chunk in chunks}))
+        return [Hit(chunk, sources[chunk.source_id], 0.0, {}) for chunk in chunks if chunk.source_id in sources]
+
+
+def _place(chunk: Chunk) -> tuple[str, int]:
+    return chunk.source_id, chunk.order
