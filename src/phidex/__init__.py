@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     )
     from phidex.generation.answer import Answer, Citation, Route
     from phidex.generation.chat_wire import Delta, Usage
+    from phidex.generation.conversation import Conversation
     from phidex.ingest.records import CellLocator, Chunk, LineLocator, PageLocator, PartLocator, Source, TimeLocator
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.catalogue import SourceEntry
-    from phidex.retrieval.pack import Context, Ledger
-    from phidex.retrieval.search import Filters, Hit
+    from phidex.retrieval.context.block import Context
+    from phidex.retrieval.context.ledger import Ledger
+    from phidex.retrieval.filters import Filters
+    from phidex.retrieval.hit import Hit
     from phidex.sdk import Phidex
     from phidex.settings import Settings
 
@@ -45,15 +48,16 @@ _HOMES = {
     "Chunk": "ingest.records",
     "Citation": "generation.answer",
     "ConfigError": "errors",
-    "Context": "retrieval.pack",
+    "Context": "retrieval.context.block",
+    "Conversation": "generation.conversation",
     "Delta": "generation.chat_wire",
     "FileReport": "ingest.run.report",
-    "Filters": "retrieval.search",
-    "Hit": "retrieval.search",
+    "Filters": "retrieval.filters",
+    "Hit": "retrieval.hit",
     "IncompleteAnswerError": "errors",
     "IngestReport": "ingest.run.report",
     "InputError": "errors",
-    "Ledger": "retrieval.pack",
+    "Ledger": "retrieval.context.ledger",
     "LineLocator": "ingest.records",
     "NotFoundError": "errors",
     "PageLocator": "ingest.records",
@@ -84,6 +88,7 @@ __all__ = [  # noqa: RUF022  by what they are for
     "PartLocator",
     "TimeLocator",
     "Answer",
+    "Conversation",
     "Citation",
     "Route",
     "Context",

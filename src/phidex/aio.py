@@ -19,21 +19,32 @@ from phidex.sdk import PathLike, Phidex
 from phidex.settings import Settings
 
 if TYPE_CHECKING:
-    from phidex.errors import ServiceError
+    from phidex.errors import PhidexError
     from phidex.generation.answer import Answer, AnswerEvent
+    from phidex.generation.conversation import Conversation
     from phidex.ingest.options import Ocr, Quality
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.catalogue import SourceEntry
+    from phidex.retrieval.embed import Embedder
+    from phidex.retrieval.filters import Filters
+    from phidex.retrieval.hit import Hit
     from phidex.retrieval.rebuild import Progress
     from phidex.retrieval.reindex import ReindexReport
-    from phidex.retrieval.search import Filters, Hit
+    from phidex.retrieval.rerank import Reranker
 
 
 class AsyncPhidex:
     """`Phidex` with awaitable methods. Cancelling a task that streams an answer stops the server's work."""
 
-    def __init__(self, data: PathLike | None = None, settings: Settings | None = None) -> None:
-        self._sync = Phidex(data, settings)
+    def __init__(
+        self,
+        data: PathLike | None = None,
+        settings: Settings | None = None,
+        *,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._sync = Phidex(data, settings, embedder=embedder, reranker=reranker)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,7 +110,7 @@ class AsyncPhidex:
         dense: Literal["now", "later"] = "now",
         stop: threading.Event | None = None,
         on_report: Callable[[IngestReport], None] | None = None,
-        on_fault: Callable[[ServiceError], None] | None = None,
+        on_fault: Callable[[PhidexError], None] | None = None,
         on_file: Callable[[FileReport, int, int], None] | None = None,
         on_page: Callable[[str, int, int], None] | None = None,
         on_embed: Callable[[int, int], None] | None = None,
@@ -144,16 +155,30 @@ class AsyncPhidex:
         """See `Phidex.search`."""
         return await asyncio.to_thread(self._sync.search, query, collection, limit, filters)
 
-    async def ask(self, question: str, collection: str = "default", *, filters: Filters | None = None) -> Answer:
+    async def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        conversation: Conversation | None = None,
+    ) -> Answer:
         """The whole answer; see `Phidex.ask`. `ask_stream` streams it."""
-        return await asyncio.to_thread(self._sync.ask, question, collection, filters=filters)
+        return await asyncio.to_thread(self._sync.ask, question, collection, filters=filters, conversation=conversation)
 
     async def ask_stream(
-        self, question: str, collection: str = "default", *, filters: Filters | None = None
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        conversation: Conversation | None = None,
     ) -> AsyncIterator[AnswerEvent]:
         """The events of `Phidex.ask(stream=True)`. Leaving the loop, or cancelling the task, stops the server's work."""
         cancelled = threading.Event()
-        events = self._sync.ask(question, collection, filters=filters, stream=True, cancelled=cancelled)
+        events = self._sync.ask(
+            question, collection, filters=filters, conversation=conversation, stream=True, cancelled=cancelled
+        )
         try:
             while (event := await asyncio.to_thread(next, events, None)) is not None:
                 yield event
@@ -167,6 +192,10 @@ class AsyncPhidex:
     async def find_sources(self, *names: str, collection: str = "default") -> list[str]:
         """See `Phidex.find_sources`."""
         return await asyncio.to_thread(self._sync.find_sources, *names, collection=collection)
+
+    async def languages(self, collection: str = "default") -> dict[str, int]:
+        """See `Phidex.languages`."""
+        return await asyncio.to_thread(self._sync.languages, collection)
 
     async def remove(self, *names: str, collection: str = "default") -> list[str]:
         """See `Phidex.remove`."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phidex.errors import InputError, ServiceError
+from phidex.errors import InputError, NotFoundError, PhidexError, ServiceError
+from phidex.ingest.run.blobs import Blobs
 from phidex.ingest.run.pipeline import Listeners
 from phidex.ingest.run.report import FileReport, IngestReport
 from phidex.ingest.run.sink import Void
@@ -114,6 +115,9 @@ def take_in(
     """
     started = time.monotonic()
     target.recover()
+    blobs = blob_place(settings, target.name)
+    Blobs(blobs).sweep(target.known)
+    earlier = target.waiting_by_source() if embed else {}
     load: Callable[[], None] | None = getattr(choice.embedder, "load", None) if embed else None
     loading: list[threading.Thread] = []
 
@@ -128,18 +132,30 @@ def take_in(
         target,
         exclude=settings.data,
         workspace=settings.data / "workspace",
-        blobs=blob_place(settings, target.name),
+        blobs=blobs,
         listeners=replace(listeners, file=after_file),
     )
     report.embedder = choice.reason
     report.seconds_to_searchable = time.monotonic() - started
-    report.embedded = embed() if embed and choice.embedder else 0
+    if embed and choice.embedder:
+        report.notes += _debt(earlier, target.waiting_by_source() if earlier else {})
+        report.embedded = embed()
     if loading:
         loading[0].join()  # a process that ends while a model is being loaded aborts
     report.pending = target.pending()
     target.compact()
     report.seconds_to_complete = time.monotonic() - started
     return report
+
+
+def _debt(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
+    """What is to be said where passages of earlier runs, by source, have waited for this one."""
+    owed = {identity: min(count, now[identity]) for identity, count in before.items() if identity in now}
+    passages, sources = sum(owed.values()), len(owed)
+    if not passages:
+        return []
+    wait = f"{passages} passage of an earlier run" if passages == 1 else f"{passages} passages of earlier runs"
+    return [f"{wait} ({sources} source{'s' * (sources > 1)}) got the dense vectors that were still missing too"]
 
 
 def preview(run: Run, name: str, target: Collection | None, settings: Settings, listeners: Listeners) -> IngestReport:
@@ -150,19 +166,33 @@ def preview(run: Run, name: str, target: Collection | None, settings: Settings, 
 
 
 def follow(
-    take: Callable[[], IngestReport],
+    take: Callable[[Sequence[str | Path]], IngestReport],
     targets: Sequence[str | Path],
     settings: Settings,
     *,
     stop: threading.Event | None,
     on_report: Callable[[IngestReport], None] | None,
-    on_fault: Callable[[ServiceError], None] | None,
+    on_fault: Callable[[PhidexError], None] | None,
 ) -> None:
-    """Take in at once, and again after each change, until `stop` is set; where a service is down, again a little later."""
+    """Take in at once, and again after each change, until `stop` is set.
+
+    Where a service is down, again a little later; a target that is gone is left out, and said to be so, until it is back.
+    """
     check_paths(targets)
+    gone: set[str | Path] = set()
     for again in rounds(targets, exclude=settings.data, stop=stop):
+        there = [target for target in targets if Path(target).exists()]
+        lost = [target for target in targets if target not in there and target not in gone]
+        gone = set(targets).difference(there)
+        for target in lost:
+            if on_fault:
+                on_fault(NotFoundError(f"{target} is gone for now", hint="it is followed again when it is back"))
+        if not there:
+            continue
         try:
-            report = take()
+            report = take(there)
+        except NotFoundError:  # one went meanwhile
+            again()
         except ServiceError as exc:
             if not exc.retryable:
                 raise

@@ -7,6 +7,7 @@ A field `budget_tokens` of section `pack` is set by `PHIDEX_PACK__BUDGET_TOKENS=
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -35,6 +36,37 @@ class StoreSettings(_Section):
         default=300.0, ge=1, le=86_400, description="the engine's process leaves after this many idle seconds"
     )
     min_free_mb: int = Field(default=256, ge=0, description="writes are refused when less than this many MB of disk are free")
+    index: Literal["auto", "exact", "hnsw"] = Field(
+        default="auto",
+        description="search of dense vectors: auto: exact below `index_from` chunks, a graph (HNSW) from there on",
+    )
+    index_from: int = Field(
+        default=100_000, ge=1_000, le=1_000_000_000, description="chunks from which `auto` indexes, quantizes and goes to disk"
+    )
+    quantization: Literal["auto", "none", "int8", "binary"] = Field(
+        default="auto",
+        description="vectors held in memory: auto: int8 with a graph, else full ones; binary: for models made for it",
+    )
+    rescore: bool = Field(default=True, description="score candidates found by quantized vectors again with the full ones")
+    oversampling: float = Field(default=2.0, ge=1, le=32, description="times as many candidates are scored again as are wanted")
+    on_disk: Literal["auto", "never", "always"] = Field(
+        default="auto", description="full vectors and the term index on disk, not in memory: auto: from `index_from` chunks on"
+    )
+    hnsw_m: int = Field(default=16, ge=4, le=128, description="edges of a node of the graph")
+    hnsw_ef_construct: int = Field(
+        default=64, ge=8, le=2000, description="candidates looked at when a node is put into the graph"
+    )
+    hnsw_ef: int = Field(default=128, ge=8, le=10_000, description="candidates that a search of the graph keeps")
+    shards: int | None = Field(
+        default=None, ge=1, le=10_000, description="cluster: shards of new collections; default: the server's"
+    )
+    replicas: int | None = Field(default=None, ge=1, le=100, description="cluster: copies of each shard of new collections")
+    write_consistency: int | None = Field(
+        default=None, ge=1, le=100, description="cluster: copies that must have a write before it counts as done"
+    )
+    read_consistency: Literal["majority", "quorum", "all"] | int | None = Field(
+        default=None, description="cluster: copies that a read asks: a number, majority, quorum or all; default: one"
+    )
 
 
 class IngestSettings(_Section):
@@ -107,7 +139,8 @@ class EmbedSettings(_Section):
 
     model: str = Field(
         default="auto",
-        description="auto | bundled | multilingual | none | a local path or hub id of a sentence-transformers model",
+        description="auto | bundled | multilingual | fast | endpoint | none | a local path or hub id of a "
+        "sentence-transformers model. fast: a static multilingual model, without torch; endpoint: served at `url`",
     )
     query_prompt: str | None = Field(
         default=None, description="text put before queries; default: what the model is known to need"
@@ -121,6 +154,39 @@ class EmbedSettings(_Section):
     )
     hub_timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds that `auto` waits for the model hub in all")
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads of the model; 0 lets torch decide")
+    dimensions: int | None = Field(
+        default=None,
+        ge=8,
+        le=16_384,
+        description="shorten vectors to this length: for models trained for it (Matryoshka); default: their full length",
+    )
+    url: str = Field(default="", description="OpenAI-compatible endpoint of `endpoint`, e.g. http://localhost:8001/v1")
+    api_key: SecretStr | None = Field(default=None, description="bearer key of the endpoint")
+    served: str = Field(default="", description="name of the model at the endpoint; empty: the only one that it serves")
+    batch: int = Field(default=64, ge=1, le=2048, description="passages in one request to the endpoint")
+    concurrency: int = Field(default=4, ge=1, le=64, description="requests to the endpoint at the same time")
+    timeout_s: float = Field(default=60.0, gt=0, le=3600, description="seconds to wait for a reply of the endpoint")
+    retries: int = Field(default=3, ge=0, le=10, description="further attempts after a failure of the endpoint that may pass")
+
+
+class RerankSettings(_Section):
+    """A second look at the best hits, by a model that reads question and passage together."""
+
+    model: str = Field(
+        default="off",
+        description="off | endpoint | a local path or hub id of a cross-encoder for sentence-transformers, "
+        "e.g. BAAI/bge-reranker-v2-m3",
+    )
+    candidates: int = Field(default=50, ge=2, le=1000, description="hits that are read again")
+    max_tokens: int = Field(default=512, ge=16, le=32_768, description="tokens of question and passage together; more is cut")
+    url: str = Field(
+        default="",
+        description="where `endpoint` is: vLLM, Jina or Cohere (http://localhost:8002/v1), or TEI (http://localhost:8080)",
+    )
+    api_key: SecretStr | None = Field(default=None, description="bearer key of the endpoint")
+    served: str = Field(default="", description="name of the model at the endpoint; empty: the only one that it serves")
+    timeout_s: float = Field(default=20.0, gt=0, le=600, description="seconds to wait for a reply of the endpoint")
+    retries: int = Field(default=1, ge=0, le=10, description="further attempts after a failure of the endpoint that may pass")
 
 
 class SearchSettings(_Section):
@@ -128,6 +194,30 @@ class SearchSettings(_Section):
 
     candidates: int = Field(default=100, ge=10, le=2000, description="hits asked of each leg before fusion")
     limit: int = Field(default=10, ge=1, le=500, description="hits returned")
+    diversity: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="above 0, hits that repeat what better ones say stand back (MMR); 1: by that alone",
+    )
+    expand: Literal["off", "neighbours", "section", "document"] = Field(
+        default="neighbours",
+        description="what the best hits bring along into an answer's context: passages around, the section, documents that fit",
+    )
+    expand_hits: int = Field(default=3, ge=1, le=500, description="how many hits, the best ones, are expanded")
+    expand_tokens: int = Field(default=2_000, ge=0, le=131_072, description="tokens that expansion adds at most")
+    rewrite: Literal["auto", "off", "words", "model"] = Field(
+        default="auto",
+        description="follow-up questions: searched with words of an earlier question (words), or rewritten by the model, "
+        "where one is set; auto: the model where the question hangs on an earlier one",
+    )
+    decompose: bool = Field(default=False, description="have the model take compound questions apart, into four at most")
+    translate: bool = Field(
+        default=False,
+        description="have the model translate questions into the collection's main languages that the dense leg cannot reach",
+    )
+    hypothetical: bool = Field(default=False, description="have the model guess an answer, and search for that too (HyDE)")
+    rewrite_timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds for each of these; then it goes without")
 
 
 class PackSettings(_Section):
@@ -135,7 +225,36 @@ class PackSettings(_Section):
 
     budget_tokens: int = Field(default=8_000, ge=256, le=131_072, description="tokens of prompt and answer together")
     reserve_tokens: int = Field(default=1_024, ge=16, le=16_384, description="tokens kept for the answer")
+    mode: Literal["focused", "long", "whole"] = Field(
+        default="focused",
+        description="focused: the best passages; long: as many as `long_tokens` hold, each language and source with a share; "
+        "whole: the chosen documents from beginning to end, in parts where they do not fit",
+    )
+    order: Literal["document", "rank", "edges", "reverse"] = Field(
+        default="document",
+        description="of the passages in a prompt: document: by source and place, which a server's prefix cache needs; "
+        "rank: best first; edges: best first and last; reverse: best last",
+    )
     hits: int = Field(default=30, ge=1, le=2000, description="hits that compete for the budget")
+    long_tokens: int = Field(
+        default=131_072, ge=1_024, le=131_072, description="tokens of prompt and answer together in modes `long` and `whole`"
+    )
+    long_hits: int = Field(default=2_000, ge=1, le=2_000, description="hits that compete for the budget in mode `long`")
+    quota: float = Field(
+        default=0.25, ge=0, le=0.5, description="mode `long`: part of the budget kept for languages, and as much for sources"
+    )
+    conversation_tokens: int = Field(
+        default=32_768,
+        ge=1_024,
+        le=131_072,
+        description="tokens that a conversation's prompt may grow to; then it is compacted",
+    )
+    follow_up_tokens: int = Field(
+        default=2_000, ge=0, le=65_536, description="tokens of new passages that a later question of a conversation brings"
+    )
+    note_tokens: int = Field(
+        default=512, ge=64, le=4_096, description="mode `whole`: tokens noted of each part that is read by itself"
+    )
     tokenizer: Path | None = Field(
         default=None, description="tokenizer.json of the served model, where the server cannot count"
     )
@@ -176,6 +295,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     ingest: IngestSettings = IngestSettings()
     embed: EmbedSettings = EmbedSettings()
+    rerank: RerankSettings = RerankSettings()
     search: SearchSettings = SearchSettings()
     pack: PackSettings = PackSettings()
     chat: ChatSettings = ChatSettings()
@@ -193,31 +313,49 @@ def load_settings(**values: Any) -> Settings:
     Raises:
         ConfigError: a value is wrong, or a `PHIDEX_` variable is not known; the message names it.
     """
-    known = _variables(Settings, "PHIDEX_")
+    known = dict(_fields(Settings, "PHIDEX_"))
     for name in os.environ:
         if name.startswith("PHIDEX_") and not name.startswith("PHIDEX_TEST_") and name.upper() not in known:
             close = difflib.get_close_matches(name.upper(), known, 1)
             raise ConfigError(f"unknown setting {name}", hint=f"did you mean {close[0]}?" if close else "see docs/settings.md")
     try:
         return Settings(**values)
-    except (ValidationError, SettingsError) as exc:
-        if isinstance(exc, ValidationError):
-            where, message = exc.errors()[0]["loc"], exc.errors()[0]["msg"]
-        else:  # a whole section was given, and is not JSON; the exception names the field in its text alone
-            where, message = re.findall(r'field "(\w+)"', str(exc)), "Input should be JSON"
-        name = "PHIDEX_" + "__".join(map(str, where)).upper()
-        raise ConfigError(f"{name}: {message}", hint="see docs/settings.md") from exc
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        name = "PHIDEX_" + "__".join(str(part) for part in fault["loc"] if not isinstance(part, int)).upper()
+        raise _wrong(name, "should be a JSON list" if fault["type"] == "tuple_type" else fault["msg"]) from exc
+    except SettingsError as exc:  # something that should be JSON is not; the exception names its section at best
+        raise _wrong(_not_json() or "PHIDEX_" + "".join(re.findall(r'field "(\w+)"', str(exc))).upper(), "is not JSON") from exc
 
 
-def _variables(model: type[BaseModel], prefix: str) -> set[str]:
-    """Every variable that is known, sections included."""
-    names: set[str] = set()
+def _wrong(name: str, message: str) -> ConfigError:
+    """What is said of a variable, never with its value: it may be secret."""
+    field = dict(_fields(Settings, "PHIDEX_")).get(name)
+    example = re.search(r"as JSON: (\[.*\])", field.description or "") if field else None
+    hint = f"for example {name}='{example[1]}'" if example else "see docs/settings.md"
+    return ConfigError(f"{name}: {message}", hint=hint)
+
+
+def _not_json() -> str:
+    """The variable of the environment that is a list or a whole section, and is not JSON; "" when there is none."""
+    given = {name.upper(): value for name, value in os.environ.items()}
+    for name, field in _fields(Settings, "PHIDEX_"):
+        if name in given and (
+            _section_of(field) or tuple in (get_origin(kind) for kind in (field.annotation, *get_args(field.annotation)))
+        ):
+            try:
+                json.loads(given[name])
+            except ValueError:
+                return name
+    return ""
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    """Every variable that is known, sections included, with its field."""
     for name, field in model.model_fields.items():
-        variable = prefix + name.upper()
-        names.add(variable)
+        yield prefix + name.upper(), field
         if section := _section_of(field):
-            names |= _variables(section, variable + "__")
-    return names
+            yield from _fields(section, f"{prefix}{name.upper()}__")
 
 
 def _section_of(field: FieldInfo) -> type[_Section] | None:
