@@ -23,7 +23,7 @@ from qdrant_client import QdrantClient
 from phidex.ingest.records import Chunk, Source
 from phidex.ingest.run.pipeline import ingest_files
 from phidex.ingest.run.prepare import Task, prepare
-from phidex.ingest.run.sink import Content, Difference, Known, Piece, Sink
+from phidex.ingest.run.sink import Content, Details, Difference, Known, Piece, Sink
 from phidex.ingest.run.workers import Event
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.engines import open_store
@@ -146,7 +146,8 @@ class Kept:
         for content in contents:
             source, chunks = content.source, [chunk for chunk, _ in content.pieces]
             self.chunks[source.name] = chunks
-            self.sources[source.id] = Known(content.digest, source.sha256, source.uri, source.also, source.tags)
+            known = Known(content.digest, source.sha256, source.uri, source.also, source.tags, source.metadata)
+            self.sources[source.id] = known
             counts.append(len(chunks))
         return counts
 
@@ -159,6 +160,11 @@ class Kept:
     def set_aliases(self, source_id: str, uris: Sequence[str]) -> None:
         """Kept."""
         self.sources[source_id] = replace(self.sources[source_id], also=tuple(uris))
+
+    def refresh(self, details: Sequence[Details]) -> None:
+        """Kept."""
+        for one in details:
+            self.sources[one.source_id] = replace(self.sources[one.source_id], tags=one.tags, metadata=one.metadata)
 
     def remove(self, source_id: str) -> None:
         """Gone, with its chunks."""
@@ -248,11 +254,13 @@ class CommandLine:
         ours |= {"PHIDEX_DATA": str(self.data), "PHIDEX_EMBED__MODEL": "none", "PHIDEX_CACHE": str(self.home / "cache")}
         return {**ours, "PHIDEX_STORE__MIN_FREE_MB": "1", **more}
 
-    def start(self, *arguments: str | bytes | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | bytes | Path, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
         """The running process."""
         return subprocess.Popen(
             [sys.executable, "-m", "phidex", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -116,7 +116,7 @@ class Ledger:
         """
         counts = self.counts()
         packed, total = counts.pop("packed", 0), len(self.entries)
-        passages = f"{packed:,} of {total:,} passages" if total else "no passages"
+        passages = f"{packed:,} of {total:,} passage{'s' * (total > 1)}" if total else "no passages"
         used = self.prompt_tokens + self.context_tokens
         about = "" if self.counted_by in ("server", "tokenizer") else "about "
         parts = [f"{passages}, {about}{used:,} of {self.budget_tokens:,} tokens ({self.reserve_tokens:,} kept for the answer)"]

@@ -34,7 +34,7 @@ def docs(tmp_path: Path) -> tuple[Path, Document]:
 def test_one_is_no_plural(phidex_cli: CommandLine, docs: tuple[Path, Document]) -> None:
     told = phidex_cli("ingest", docs[0]).stdout
     assert "(1 page, 1 chunk, " in told
-    assert "0 passages left out" in phidex_cli("ask", f"Where was the {docs[1].pages[0].marker}?").stdout
+    assert "context: 1 of 1 passage, " in phidex_cli("ask", f"Where was the {docs[1].pages[0].marker}?").stdout
 
 
 def test_a_name_that_changed_is_told(phidex_cli: CommandLine, docs: tuple[Path, Document]) -> None:
@@ -123,3 +123,26 @@ def test_a_password_that_is_asked_for_is_tried_beside_those_of_the_settings(phid
     assert process.returncode == 0, output + errors
     assert "2 added" in output
     assert "sesame" not in output + errors
+
+
+def test_one_question_after_another(phidex_cli: CommandLine, tmp_path: Path) -> None:
+    """Follow-ups are understood, an empty line ends, and a file keeps the conversation for the next time."""
+    (tmp_path / "plant.md").write_text(
+        "# Plant\n\nThe boiler was replaced in March 2021 by Ohm.\n\n## Pump\n\nThe pump was replaced in May 2019 by Hertz.\n"
+    )
+    phidex_cli("ingest", tmp_path / "plant.md")
+
+    def say(*lines: str) -> str:
+        with phidex_cli.start("chat", "--resume", tmp_path / "talk.json", stdin=subprocess.PIPE) as process:
+            told, errors = process.communicate("".join(f"{line}\n" for line in lines), timeout=60)
+        assert process.returncode == 0, errors
+        return told
+
+    first = say("When was the boiler replaced?", "and the pump?", "")
+    assert first.index("March 2021") < first.index("searched for: and the pump?")
+    assert "May 2019" in first
+    assert first.count(NOTICE.splitlines()[0]) == 1
+    assert "searched for: and by whom?" in say("and by whom?")
+    (tmp_path / "talk.json").write_text("{}")
+    refused = phidex_cli("chat", "--resume", tmp_path / "talk.json", code=2)
+    assert "no saved conversation" in refused.stderr

@@ -1,0 +1,121 @@
+"""The path from a question to its answer: follow-ups, whole documents, filters, rerankers, with no model at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from tests.builders import settings_for
+from tests.retrieval.engines import end_engine
+
+from phidex import Conversation, Filters, InputError, NotFoundError, Phidex
+from phidex.settings import PackSettings, SearchSettings
+
+BOILER = """# Heating plant
+
+## Boiler
+
+The boiler was replaced in March 2021 by Ohm Ltd. and is inspected every spring.
+
+## Pump
+
+The circulation pump was replaced in May 2019 by Hertz Ltd. and runs at two speeds.
+"""
+GARDEN = """# Garden
+
+## Hedges
+
+The hedges are cut twice a year by the caretaker. The lawn is mown every second week.
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("plant.md", BOILER), ("garden.md", GARDEN)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def phidex(folder: Path) -> Iterator[Phidex]:
+    with Phidex(settings=settings_for(folder / "data")) as opened:
+        opened.ingest(folder / "plant.md", folder / "garden.md")
+        yield opened
+    end_engine(folder / "data")
+
+
+def test_a_follow_up_is_searched_with_what_it_hangs_on(phidex: Phidex) -> None:
+    conversation = Conversation()
+    first = phidex.ask("When was the boiler replaced?", conversation=conversation)
+    assert first.searched == ""
+    assert "March 2021" in first.text
+    second = phidex.ask("and the pump?", conversation=conversation)
+    assert "replaced" in second.searched
+    assert second.question == "and the pump?"
+    assert "May 2019" in second.text
+    assert len(conversation) == 2
+    resumed = Conversation.from_dict(conversation.to_dict())
+    third = phidex.ask("and the boiler?", conversation=resumed)
+    assert third.citations[0].marker == first.citations[0].marker  # the same passage keeps its number
+
+
+def test_without_a_conversation_nothing_is_added_to_a_question(phidex: Phidex) -> None:
+    assert phidex.ask("and the pump?").searched == ""
+
+
+def test_a_whole_document_is_read_from_beginning_to_end(folder: Path, phidex: Phidex) -> None:
+    settings = settings_for(folder / "data", pack=PackSettings(mode="whole"))
+    with Phidex(settings=settings) as whole:
+        source, *_ = whole.find_sources("plant.md")
+        answer = whole.ask("Who replaced the circulation pump?", filters=Filters(sources=(source,)))
+        assert "Hertz" in answer.text
+        seen = {entry.source_id for entry in answer.ledger.entries}
+        assert seen == {source}
+        assert len(answer.ledger.entries) == len([hit for hit in phidex.search("the", limit=50) if hit.source.id == source])
+
+
+@pytest.mark.parametrize("mode", ["focused", "long", "whole"])
+def test_every_mode_keeps_to_the_filters(folder: Path, phidex: Phidex, mode: str) -> None:
+    source, *_ = phidex.find_sources("garden.md")
+    settings = settings_for(folder / "data", pack=PackSettings.model_validate({"mode": mode}))
+    with Phidex(settings=settings) as other:
+        answer = other.ask("When was the boiler replaced?", filters=Filters(sources=(source,)))
+        assert {entry.source_id for entry in answer.ledger.entries} <= {source}
+        assert {citation.source.id for citation in answer.citations} <= {source}
+
+
+def test_operators_in_the_question_limit_it_too(phidex: Phidex) -> None:
+    hits = phidex.search("replaced source:plant.md")
+    assert {hit.source.name for hit in hits} == {"plant.md"}
+    with pytest.raises(NotFoundError, match="ledger"):
+        phidex.search("replaced source:ledger.xlsx")
+    with pytest.raises(InputError, match="query is empty"):
+        phidex.ask("  ", conversation=Conversation())
+
+
+def test_a_reranker_of_the_program_decides(folder: Path, phidex: Phidex) -> None:
+    class Gardener:
+        name = "gardener"
+
+        def scores(self, query: str, passages: Sequence[str]) -> Sequence[float]:
+            return [float("hedges" in passage) for passage in passages]
+
+    with Phidex(settings=settings_for(folder / "data"), reranker=Gardener()) as other:
+        hits = other.search("What was replaced by the caretaker?")
+    assert "hedges" in hits[0].chunk.text
+    assert hits[0].why["rerank"].rank == 1
+
+
+def test_expansion_brings_the_neighbours(folder: Path, phidex: Phidex) -> None:
+    (folder / "long.md").write_text("\n\n".join(f"## Step {n}\n\n" + f"Turn the valve {n} slowly. " * 40 for n in range(12)))
+    phidex.ingest(folder / "long.md")
+
+    def packed(how: str) -> set[str]:
+        search = SearchSettings.model_validate({"expand": how, "expand_hits": 1, "limit": 1})
+        pack = PackSettings(hits=1, budget_tokens=4000)
+        with Phidex(settings=settings_for(folder / "data", search=search, pack=pack)) as other:
+            return {entry.chunk_id for entry in other.ask("valve 6").ledger.entries}
+
+    assert len(packed("off")) == 1
+    assert packed("off") < packed("neighbours")
