@@ -14,6 +14,7 @@ from phidex.retrieval import wire
 from phidex.retrieval.channel import Channel
 from phidex.retrieval.checks import check_dense, check_limit, check_name, encode_payloads
 from phidex.retrieval.store import Floats, Fused, Leg, Payload, Point, Record, Schema, Scored, Where
+from phidex.retrieval.tuning import IndexState, Layout, Tuning
 from phidex.settings import StoreSettings
 
 _FRAME_IDS = 2000
@@ -39,6 +40,13 @@ class EdgeStore:
 
     def __init__(self, data: Path, settings: StoreSettings) -> None:
         self._channel = Channel(data, settings)
+        self._tuning = Tuning.of(settings).to_dict()
+        self._search = {
+            "ef": settings.hnsw_ef,
+            "rescore": settings.rescore,
+            "oversampling": settings.oversampling,
+            "exact": settings.index == "exact",
+        }
 
     def create(self, collection: str, schema: Schema) -> None:
         """Make the collection, or add the payload indexes it lacks. Raises: InputError when its vectors are others."""
@@ -55,7 +63,7 @@ class EdgeStore:
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
         """Write points, each replacing the one with its id whole; in frames, each durable before the next is sent."""
         for frame in wire.frames(points):
-            self._ask("upsert", collection, wire.encode_points(frame))
+            self._ask("upsert", collection, {**wire.encode_points(frame), "tuning": self._tuning})
 
     def update_dense(self, collection: str, ids: Sequence[str], vectors: Floats) -> None:
         """Give existing points their dense vectors, (n, dim); ids that do not exist are passed over."""
@@ -118,7 +126,7 @@ class EdgeStore:
 
     def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
         """The hits of each leg, best first, all legs in one request."""
-        replies = self._ask("query", collection, {"legs": [wire.encode_leg(leg) for leg in legs]})
+        replies = self._ask("query", collection, {"legs": [wire.encode_leg(leg) for leg in legs], "search": self._search})
         return [[Scored(*hit) for hit in zip(wire.decode_ids(ids), scores, strict=True)] for ids, scores in replies]
 
     def hybrid(
@@ -129,6 +137,7 @@ class EdgeStore:
         body = {
             "legs": [wire.encode_leg(leg) for leg in legs],
             "limit": limit,
+            "search": self._search,
             "beside": [check_name(beside[0]), wire.encode_ids([beside[1]])],
         }
         reply = self._ask("hybrid", collection, body)
@@ -138,6 +147,28 @@ class EdgeStore:
                 if rank:
                     hit.places[using] = (rank, score)
         return found, next(iter(_decode_records(reply["beside"])), None)
+
+    def points(self, collection: str, *, limit: int = 500, after: str | None = None) -> tuple[list[Point], str | None]:
+        """A page of whole points in id order, from the cursor `after`, and the next cursor (None at the end)."""
+        check_limit(limit)
+        reply = self._ask("points", collection, {"limit": limit, "after": wire.encode_ids([after] if after else [])})
+        return wire.decode_points(reply), next(iter(wire.decode_ids(reply["next"])), None)
+
+    def read_points(self, collection: str, ids: Sequence[str]) -> list[Point]:
+        """The whole points that exist among `ids`, in the order of `ids`."""
+        found: list[Point] = []
+        for start in range(0, len(ids), wire.FRAME_POINTS):
+            body = {"ids": wire.encode_ids(ids[start : start + wire.FRAME_POINTS])}
+            found += wire.decode_points(self._ask("read_points", collection, body))
+        return found
+
+    def index_state(self, collection: str) -> IndexState:
+        """How the collection's vectors are indexed and held, and whether that is being changed."""
+        return _state(self._ask("index_state", collection, {}))
+
+    def optimize(self, collection: str) -> IndexState:
+        """Begin to bring the collection to the store's settings; another process builds, one collection at a time."""
+        return _state(self._ask("optimize", collection, {"tuning": self._tuning}))
 
     def close(self) -> None:
         """Let go of connections; calling it twice is fine. The engine leaves by itself when idle."""
@@ -150,12 +181,18 @@ class EdgeStore:
     def compact(self, collection: str) -> bool:
         """Rewrite the collection without its deleted points; whether there was enough to do.
 
-        Deleted points keep their memory and disk until then. Every client waits meanwhile, 70 microseconds a point.
+        Deleted points keep their memory and disk until then. Every client waits meanwhile, 70 microseconds a point; but where
+        the collection has an index, that is built anew in the background.
         """
         return self._channel.request("compact", check_name(collection), {}, timeout_s=_COMPACT_S)
 
     def _ask(self, operation: str, collection: str, body: dict[str, Any]) -> Any:
         return self._channel.request(operation, check_name(collection), body)
+
+
+def _state(reply: dict[str, Any]) -> IndexState:
+    points, outside, step = reply.pop("points"), reply.pop("outside"), reply.pop("step")
+    return IndexState(Layout.from_dict(reply), points, outside, step)
 
 
 def _decode_records(reply: dict[str, Any]) -> list[Record]:

@@ -26,9 +26,11 @@ from typing import Any
 
 from phidex.errors import ConfigError, ServiceError
 from phidex.retrieval import runtime, wire
+from phidex.retrieval.tuning import Tuning
 
 logger = logging.getLogger(__name__)
 
+_TEND_S = 0.5  # between two looks at what is to be flushed, cleared away or indexed
 _STALL_S = 60.0  # a client that neither sends the rest of its frame nor takes its answer is left
 _QUIET_S = 2.0  # a collection unwritten for so long is flushed
 _TIDY_S = 20.0  # when nobody has asked for anything for so long, deleted points are cleared away
@@ -44,15 +46,20 @@ class Engine:
     """
 
     def __init__(self, data: Path, lock: int, idle_s: float) -> None:
-        from phidex.retrieval.shards import Shards  # here, so that the loser of a start leaves before it loads the engine
+        # Here, so that the loser of a start leaves before it loads the engine.
+        from phidex.retrieval.builds import Builder
+        from phidex.retrieval.shards import Shards
 
         self._data, self._lock, self._idle_s = data, lock, idle_s
         self._path = runtime.socket_path(data)
         self._shards = Shards(data)
-        self._shards_lock = threading.Lock()
+        self._shards_lock = threading.Condition()
+        self._builder = Builder(self._shards, self._shards_lock)
+        self._min_free_mb = 0  # as the last client had it
         self._state = threading.Lock()
         self._active = 0
         self._last = time.monotonic()
+        self._tended = time.monotonic()
         self._leaving = False
         self._version = version("phidex")
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -73,8 +80,8 @@ class Engine:
             ready, _, _ = select.select([listener, self._wakened], [], [], min(1.0, self._idle_s / 4))
             if listener in ready:
                 self._accept(listener)
-            elif not ready:
-                self._flush_quiet()
+            if time.monotonic() - self._tended > _TEND_S:
+                self._tend()
         listener.close()
         self._take_away(inode)
 
@@ -97,14 +104,16 @@ class Engine:
             if self._path.stat().st_ino == inode:
                 self._path.unlink()
         with self._shards_lock:  # waits for the request that runs; later ones are refused and retried elsewhere
+            self._builder.give_up()
             self._shards.close()
+        self._builder.join()
         if self._is_home():
             (self._data / runtime.NOTE).unlink(missing_ok=True)
         logger.info("left pid=%d", os.getpid())
 
     def _is_over(self, inode: int) -> bool:
         with self._state:
-            idle = not self._active and time.monotonic() - self._last > self._idle_s
+            idle = not self._active and not self._builder.is_busy and time.monotonic() - self._last > self._idle_s
             # Without its socket (a cleaner of temporary files) or its folder it is of no use to anyone.
             self._leaving = self._leaving or idle or not self._is_home() or _inode(self._path) != inode
             return self._leaving
@@ -119,14 +128,16 @@ class Engine:
         except OSError as exc:  # a full disk: reading may still be possible, and clients find the socket by its name
             logger.warning("note not written error=%s", exc.strerror)
 
-    def _flush_quiet(self) -> None:
+    def _tend(self) -> None:
+        self._tended = time.monotonic()
         with self._shards_lock:
             try:
                 self._shards.flush_quiet(_QUIET_S)
                 if not self._active and time.monotonic() - self._last > _TIDY_S:
                     self._shards.tidy()
+                self._builder.tend(self._min_free_mb)
             except Exception:  # the engine raises nothing narrower; the log keeps what was acknowledged
-                logger.exception("flush failed")
+                logger.exception("tending failed")
 
     def _converse(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(EOFError, OSError):
@@ -178,7 +189,7 @@ class Engine:
             os._exit(70)
 
     def _perform(self, operation: str, collection: str, body: dict[str, Any], min_free_mb: int) -> Any:
-        from phidex.retrieval.operations import READS, WRITES
+        from phidex.retrieval.operations import READS
 
         if operation == "info":
             return self._info()
@@ -186,13 +197,18 @@ class Engine:
             self.leave()
             return None
         with self._shards_lock:
+            self._min_free_mb = min_free_mb
             match operation:
                 case "names":
                     return self._shards.names()
                 case "create":
+                    self._builder.give_up(collection)  # the schema may get another index
                     return self._shards.create(collection, wire.decode_schema(body), min_free_mb)
                 case "drop":
+                    self._builder.give_up(collection)
                     return self._shards.drop(collection)
+                case "optimize" | "index_state":
+                    return self._index(collection, body, min_free_mb, begin=operation == "optimize")
                 case "hybrid":
                     other, ids = body["beside"]
                     found = READS["hybrid"](self._shards.get(collection, min_free_mb), body)
@@ -201,11 +217,32 @@ class Engine:
                 case _ if operation in READS:
                     return READS[operation](self._shards.get(collection, min_free_mb), body)
                 case _:
-                    shard = self._shards.get(collection, min_free_mb)
-                    self._shards.check_space(min_free_mb)
-                    result = WRITES[operation](shard, body)
-                    self._shards.note_write(shard, _size(body))
-                    return result
+                    return self._write(operation, collection, body, min_free_mb)
+
+    def _write(self, operation: str, collection: str, body: dict[str, Any], min_free_mb: int) -> Any:
+        from phidex.retrieval.operations import WRITES, touches
+
+        shard = self._shards.get(collection, min_free_mb)
+        while shard.paused:
+            self._shards_lock.wait(1.0)
+            shard = self._shards.get(collection, min_free_mb)
+        self._shards.check_space(min_free_mb)
+        if shard.touched is not None:
+            shard.touched |= touches(operation, shard, body)
+        if "tuning" in body:
+            self._shards.tune(collection, shard, Tuning.from_dict(body["tuning"]))
+        result = WRITES[operation](shard, body)
+        shard.changed += len(body.get("ids", b"")) // 16
+        self._shards.note_write(shard, _size(body))
+        return result
+
+    def _index(self, collection: str, body: dict[str, Any], min_free_mb: int, *, begin: bool) -> dict[str, Any]:
+        shard = self._shards.get(collection, min_free_mb)
+        if begin:
+            self._shards.tune(collection, shard, Tuning.from_dict(body["tuning"]))
+            shard.asked = shard.touched is None
+            self._builder.tend(min_free_mb)
+        return self._shards.state(shard).to_dict()
 
     def _info(self) -> dict[str, Any]:
         return {

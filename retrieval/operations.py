@@ -7,6 +7,7 @@ msgpack can say. The engine's errors are plain `Exception`s with a text: `transl
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,14 @@ import qdrant_edge as edge
 from phidex.errors import InputError, NotFoundError, PhidexError, ServiceError
 from phidex.retrieval.checks import decode_payloads
 from phidex.retrieval.fuse import fuse
+from phidex.retrieval.indexer import search_params
 from phidex.retrieval.shards import Shard
 from phidex.retrieval.store import HasId, HasVector, Leg, Match, Range, SparseVector, Where
 from phidex.retrieval.wire import decode_leg, decode_where, split_ids
 
 _AT_FAULT = ("Vector dimension error", "Not existing vector name", "No appropriate index", "Wrong input", "Bad request")
+
+_MANY = 10_000  # ids at once
 
 
 def translate(exc: Exception, operation: str) -> PhidexError:
@@ -87,7 +91,9 @@ def amend(shard: Shard, body: dict[str, Any]) -> None:
 
 def delete(shard: Shard, body: dict[str, Any]) -> None:
     """Delete every point that matches."""
+    before = shard.engine.count(edge.CountRequest(exact=False))
     shard.engine.update(edge.UpdateOperation.delete_points_by_filter(_filter_of(body) or edge.Filter()))
+    shard.changed += before - shard.engine.count(edge.CountRequest(exact=False))
     shard.shrunk = True
 
 
@@ -125,7 +131,7 @@ def facet(shard: Shard, body: dict[str, Any]) -> list[tuple[str, int]]:
 
 def query(shard: Shard, body: dict[str, Any]) -> list[tuple[bytes, list[float]]]:
     """Ids and scores of each leg."""
-    requests = [_request(shard, decode_leg(leg)) for leg in body["legs"]]
+    requests = [_request(shard, decode_leg(leg), body["search"]) for leg in body["legs"]]
     legs = shard.engine.query_batch(edge.QueryBatchRequest(requests))
     return [(b"".join([_bytes_of(hit.id) for hit in hits]), [hit.score for hit in hits]) for hits in legs]
 
@@ -133,7 +139,7 @@ def query(shard: Shard, body: dict[str, Any]) -> list[tuple[bytes, list[float]]]
 def hybrid(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
     """The fused hits: their records, scores, and for each leg their ranks (0: not found) and scores there."""
     legs = [decode_leg(leg) for leg in body["legs"]]
-    found = shard.engine.query_batch(edge.QueryBatchRequest([_request(shard, leg) for leg in legs]))
+    found = shard.engine.query_batch(edge.QueryBatchRequest([_request(shard, leg, body["search"]) for leg in legs]))
     # Whole numbers, since UUIDs are slow to compare; nothing of the hits that fall away is sent.
     ranked = {leg.using: [(_int_of(hit.id), hit.score) for hit in hits] for leg, hits in zip(legs, found, strict=True)}
     best = fuse(ranked.get("sparse", []), ranked.get("dense", []), body["limit"])
@@ -148,8 +154,45 @@ def hybrid(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
     return {**reply, "scores": [score for _, score in best], "places": places}
 
 
+def points(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of whole points in id order, by column, and the next page's first id."""
+    (after,) = split_ids(body["after"]) or (None,)
+    request = edge.ScrollRequest(offset=after, limit=body["limit"], with_payload=True, with_vector=True)
+    records, following = shard.engine.scroll(request)
+    return {**_encode_whole(records), "next": following.bytes if isinstance(following, UUID) else b""}
+
+
+def read_points(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
+    """The whole points that exist, in the order asked."""
+    wanted = split_ids(body["ids"])
+    found = {record.id: record for record in shard.engine.retrieve(wanted, True, True)}
+    return _encode_whole([found[id_] for id_ in wanted if id_ in found])
+
+
+def touches(operation: str, shard: Shard, body: dict[str, Any]) -> set[int]:
+    """The points that a write is about to change, by id as a whole number."""
+    if "ids" in body:
+        return {_int_of(id_) for id_ in split_ids(body["ids"])}
+    if operation not in ("set_payload", "delete"):
+        return set()
+    found: set[int] = set()
+    after: Any = None
+    while True:
+        request = edge.ScrollRequest(offset=after, limit=_MANY, filter=_filter_of(body), with_payload=False)
+        records, after = shard.engine.scroll(request)
+        found.update(_int_of(record.id) for record in records)
+        if after is None:
+            return found
+
+
 def compact(shard: Shard, _body: dict[str, Any]) -> bool:
-    """Rewrite segments with many deleted points. The whole process stands still: 70 microseconds a point, measured."""
+    """Rewrite segments with many deleted points. The whole process stands still: 70 microseconds a point, measured.
+
+    A collection with an index is left to the next build, which does so beside it.
+    """
+    if not shard.layout.plain or shard.touched is not None:
+        shard.asked = True
+        return True
     done = shard.engine.optimize()
     shard.engine.flush()
     shard.shrunk = False
@@ -163,6 +206,8 @@ READS: dict[str, Callable[[Shard, dict[str, Any]], Any]] = {
     "facet": facet,
     "query": query,
     "hybrid": hybrid,
+    "points": points,
+    "read_points": read_points,
 }
 WRITES: dict[str, Callable[[Shard, dict[str, Any]], Any]] = {
     "upsert": upsert,
@@ -174,15 +219,17 @@ WRITES: dict[str, Callable[[Shard, dict[str, Any]], Any]] = {
 }
 
 
-def _request(shard: Shard, leg: Leg) -> edge.QueryRequest:
+def _request(shard: Shard, leg: Leg, search: dict[str, Any]) -> edge.QueryRequest:
     if isinstance(leg.vector, SparseVector):
         _check_sparse(shard)
         vector: Any = edge.SparseVector(leg.vector.indices.tolist(), leg.vector.values.tolist())
+        params = None
     else:
         _check_dim(shard, len(leg.vector))
         vector = leg.vector.tolist()
+        params = None if shard.layout.plain else search_params(**{**search, "exact": leg.exact or search["exact"]})
     nearest = edge.Query.Nearest(vector, using=leg.using)
-    return edge.QueryRequest(limit=leg.limit, query=nearest, filter=_filter(leg.where))
+    return edge.QueryRequest(limit=leg.limit, query=nearest, filter=_filter(leg.where), params=params)
 
 
 def _check_dim(shard: Shard, dim: int) -> None:
@@ -213,6 +260,23 @@ def _encode_records(records: list[edge.Record], *, dense: bool) -> dict[str, Any
         rows = [vector.get("dense") if isinstance(vector, dict) else None for vector in vectors]
         reply["dense"] = [None if row is None else np.asarray(row, "<f4").tobytes() for row in rows]
     return reply
+
+
+def _encode_whole(records: list[edge.Record]) -> dict[str, Any]:
+    vectors: list[dict[str, Any]] = [record.vector if isinstance(record.vector, dict) else {} for record in records]
+    dense = [(row, found["dense"]) for row, found in enumerate(vectors) if "dense" in found]
+    sparse = [(row, found["sparse"]) for row, found in enumerate(vectors) if "sparse" in found]
+    indices, values = [vector.indices for _, vector in sparse], [vector.values for _, vector in sparse]
+    return {
+        "ids": b"".join([_bytes_of(record.id) for record in records]),
+        "payloads": [record.payload or {} for record in records],
+        "dense_rows": [row for row, _ in dense],
+        "dense": np.asarray([vector for _, vector in dense], "<f4").tobytes(),
+        "sparse_rows": [row for row, _ in sparse],
+        "lengths": [len(terms) for terms in indices],
+        "indices": np.fromiter(chain.from_iterable(indices), "<u4").tobytes(),
+        "values": np.fromiter(chain.from_iterable(values), "<f4").tobytes(),
+    }
 
 
 def _filter_of(body: dict[str, Any]) -> edge.Filter | None:

@@ -114,16 +114,31 @@ def to_record(record: models.Record) -> Record:
     return Record(str(record.id), record.payload or {}, None if dense is None else np.asarray(dense, np.float32))
 
 
-def to_request(leg: Leg) -> models.QueryRequest:
-    """The leg as a query without payload, checked. Raises: InputError."""
+def to_point(record: models.Record) -> Point:
+    """The whole point."""
+    vectors: Any = record.vector if isinstance(record.vector, dict) else {}
+    dense, terms = vectors.get("dense"), vectors.get("sparse")
+    sparse = SparseVector(np.asarray(terms.indices, np.uint32), np.asarray(terms.values, np.float32)) if terms else None
+    return Point(str(record.id), record.payload or {}, None if dense is None else np.asarray(dense, np.float32), sparse)
+
+
+def to_request(leg: Leg, near: models.SearchParams | None) -> models.QueryRequest:
+    """The leg as a query without payload, a dense one searched as `near` says; checked. Raises: InputError."""
     check_limit(leg.limit)
     if isinstance(leg.vector, SparseVector):
         check_sparse([leg.vector])
+        params = None
         query: Any = models.SparseVector(indices=leg.vector.indices.tolist(), values=leg.vector.values.tolist())
     else:
-        query = check_dense([leg.vector])[0].tolist()
+        params, query = near, check_dense([leg.vector])[0].tolist()
     return models.QueryRequest(
-        query=query, using=leg.using, limit=leg.limit, filter=to_filter(leg.where), with_payload=False, with_vector=False
+        query=query,
+        using=leg.using,
+        limit=leg.limit,
+        filter=to_filter(leg.where),
+        params=params,
+        with_payload=False,
+        with_vector=False,
     )
 
 

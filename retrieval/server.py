@@ -15,8 +15,10 @@ from qdrant_client import QdrantClient, models
 from phidex.errors import InputError, NotFoundError
 from phidex.retrieval.checks import check_dense, check_limit, check_name, encode_payloads, parse_ids
 from phidex.retrieval.fuse import fuse
-from phidex.retrieval.qdrant import to_amendment, to_filter, to_points, to_record, to_request, translated
+from phidex.retrieval.placement import changes, consistency, creation, layout_of, search_params, state_of, target
+from phidex.retrieval.qdrant import to_amendment, to_filter, to_point, to_points, to_record, to_request, translated
 from phidex.retrieval.store import Floats, Fused, Leg, LegName, Payload, Point, Record, Schema, Scored, SparseVector, Where
+from phidex.retrieval.tuning import IndexState, Layout, Tuning
 from phidex.retrieval.wire import frames
 from phidex.settings import StoreSettings
 
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 GRPC_PORT = 6334  # beside the port of the URL, which is the REST one
 _BATCH_IDS = 1000
+_LOOK_EVERY = 20_000
 
 
 class ServerStore:
@@ -49,6 +52,9 @@ class ServerStore:
     ) -> None:
         self._url = url
         self._settings = settings or StoreSettings()  # pyright: ignore[reportCallIssue]  # every field has a default
+        self._tuning = Tuning.of(self._settings)
+        self._written = 0  # points, since the last look at the layout
+        self._consistency = consistency(self._settings)
         self._prefix = prefix
         self._given = client
         self._made: QdrantClient | None = None
@@ -57,14 +63,10 @@ class ServerStore:
     def create(self, collection: str, schema: Schema) -> None:
         """Make the collection, or add the payload indexes it lacks. Raises: InputError when its vectors are others."""
         name = self._name(collection)
-        dense = (
-            {"dense": models.VectorParams(size=schema.dense_dim, distance=models.Distance.COSINE)} if schema.dense_dim else {}
-        )
-        sparse = {"sparse": models.SparseVectorParams(modifier=models.Modifier.IDF)} if schema.sparse else {}
         with translated("create", collection):
             if not self._client.collection_exists(name):
                 try:
-                    self._client.create_collection(name, vectors_config=dense, sparse_vectors_config=sparse)
+                    self._client.create_collection(name, **creation(schema, self._settings))
                 except Exception:
                     if not self._client.collection_exists(name):  # else another process was first
                         raise
@@ -89,6 +91,10 @@ class ServerStore:
             ready = to_points(batch)
             with translated("upsert", collection):
                 self._client.upsert(self._name(collection), ready, wait=True)
+            self._written += len(batch)
+            if self._written >= _LOOK_EVERY:  # the size may ask for another layout by now
+                self._written = 0
+                self.optimize(collection)
 
     def update_dense(self, collection: str, ids: Sequence[str], vectors: Floats) -> None:
         """Give existing points their dense vectors, (n, dim); ids that do not exist are passed over."""
@@ -127,7 +133,9 @@ class ServerStore:
         with translated("retrieve", collection):
             for start in range(0, len(wanted), _BATCH_IDS):
                 batch = wanted[start : start + _BATCH_IDS]
-                records = self._client.retrieve(self._name(collection), batch, with_payload=True, with_vectors=vectors)
+                records = self._client.retrieve(
+                    self._name(collection), batch, with_payload=True, with_vectors=vectors, consistency=self._consistency
+                )
                 found |= {str(record.id): to_record(record) for record in records}
         return [found[id_] for id_ in wanted if id_ in found]
 
@@ -139,7 +147,13 @@ class ServerStore:
         payload = True if fields is None else list(fields) or False
         with translated("scroll", collection):
             records, following = self._client.scroll(
-                self._name(collection), to_filter(where), limit=limit, offset=after, with_payload=payload, with_vectors=False
+                self._name(collection),
+                to_filter(where),
+                limit=limit,
+                offset=after,
+                with_payload=payload,
+                with_vectors=False,
+                consistency=self._consistency,
             )
         return [to_record(record) for record in records], None if following is None else str(following)
 
@@ -152,18 +166,25 @@ class ServerStore:
         """How many matching points have each value of an indexed keyword field, most frequent first."""
         check_limit(limit)
         with translated("facet", collection):
-            hits = self._client.facet(self._name(collection), key, to_filter(where), limit=limit, exact=True).hits
+            hits = self._client.facet(
+                self._name(collection), key, to_filter(where), limit=limit, exact=True, consistency=self._consistency
+            ).hits
         return dict(sorted(((str(hit.value), hit.count) for hit in hits if hit.count), key=lambda hit: (-hit[1], hit[0])))
 
     def query(self, collection: str, legs: Sequence[Leg]) -> list[list[Scored]]:
         """The hits of each leg, best first, all legs in one request."""
-        every = [to_request(leg) for leg in legs]
+        # The in-process mode compares with every vector, and warns of parameters.
+        every = [to_request(leg, None if self._in_process else search_params(self._settings, exact=leg.exact)) for leg in legs]
         # An empty sparse vector finds nothing, and a server refuses it.
         asked = [at for at, leg in enumerate(legs) if not isinstance(leg.vector, SparseVector) or len(leg.vector.indices)]
         answers: list[list[Scored]] = [[] for _ in legs]
         with translated("query", collection):
             requests = [every[at] for at in asked]
-            replies = self._client.query_batch_points(self._name(collection), requests) if requests else []
+            replies = (
+                self._client.query_batch_points(self._name(collection), requests, consistency=self._consistency)
+                if requests
+                else []
+            )
         for at, reply in zip(asked, replies, strict=True):
             answers[at] = [Scored(str(point.id), point.score) for point in reply.points]
         return answers
@@ -186,6 +207,44 @@ class ServerStore:
                     fused[hit.id].places[using] = (rank, hit.score)
         return list(fused.values()), next(iter(self.retrieve(beside[0], [beside[1]])), None)
 
+    def points(self, collection: str, *, limit: int = 500, after: str | None = None) -> tuple[list[Point], str | None]:
+        """A page of whole points in id order, from the cursor `after`, and the next cursor (None at the end)."""
+        check_limit(limit)
+        with translated("points", collection):
+            records, following = self._client.scroll(
+                self._name(collection), limit=limit, offset=after, with_vectors=True, consistency=self._consistency
+            )
+        return [to_point(record) for record in records], None if following is None else str(following)
+
+    def read_points(self, collection: str, ids: Sequence[str]) -> list[Point]:
+        """The whole points that exist among `ids`, in the order of `ids`."""
+        wanted = [str(id_) for id_ in parse_ids(ids)]
+        found: dict[str, Point] = {}
+        with translated("read_points", collection):
+            for start in range(0, len(wanted), _BATCH_IDS):
+                batch = wanted[start : start + _BATCH_IDS]
+                records = self._client.retrieve(self._name(collection), batch, with_vectors=True, consistency=self._consistency)
+                found |= {str(record.id): to_point(record) for record in records}
+        return [found[id_] for id_ in wanted if id_ in found]
+
+    def index_state(self, collection: str) -> IndexState:
+        """How the collection's vectors are indexed and held, and whether the server is changing that."""
+        with translated("index_state", collection):
+            info = self._client.get_collection(self._name(collection))
+        if self._in_process:
+            return IndexState(Layout(), info.points_count or 0, 0, "ready")
+        return state_of(info, self._tuning)
+
+    def optimize(self, collection: str) -> IndexState:
+        """Bring the collection's configuration to the store's settings; the server follows in the background."""
+        name = self._name(collection)
+        with translated("optimize", collection):
+            info = self._client.get_collection(name)
+            layout = target(self._tuning, info.points_count or 0)
+            if layout_of(info) != layout and not self._in_process:
+                self._client.update_collection(name, **changes(_schema_of(info), layout, self._settings))
+        return self.index_state(collection)
+
     def compact(self, collection: str) -> bool:
         """See `Store`: a server does so by itself."""
         check_name(collection)
@@ -205,21 +264,24 @@ class ServerStore:
             self._made, self._owner = _connect(self._url, self._settings), os.getpid()
         return self._made
 
+    @property
+    def _in_process(self) -> bool:
+        return self._client.init_options.get("location") == ":memory:"
+
     def _name(self, collection: str) -> str:
         return self._prefix + check_name(collection)
 
     def _check_schema(self, collection: str, schema: Schema) -> None:
-        params = self._client.get_collection(self._name(collection)).config.params
-        vectors: Any = params.vectors if isinstance(params.vectors, dict) else {}
-        have = (vectors["dense"].size if "dense" in vectors else None, "sparse" in (params.sparse_vectors or {}))
+        there = _schema_of(self._client.get_collection(self._name(collection)))
+        have = (there.dense_dim, there.sparse)
         if have != (schema.dense_dim, schema.sparse):
             wanted = f"asked: dense {schema.dense_dim}, sparse {schema.sparse}"
             message = f"the collection {collection!r} exists with other vectors (dense {have[0]}, sparse {have[1]}; {wanted})"
             raise InputError(message, hint="drop the collection or choose another name")
 
     def _missing_indexes(self, name: str, schema: Schema) -> dict[str, str]:
-        if self._client.init_options.get("location") == ":memory:":
-            return {}  # the in-process mode has none, and warns
+        if self._in_process:
+            return {}  # it has none, and warns
         have = self._client.get_collection(name).payload_schema
         return {key: kind for key, kind in schema.indexes.items() if key not in have}
 
@@ -240,6 +302,12 @@ class ServerStore:
                 return
             except NotFoundError:
                 continue
+
+
+def _schema_of(info: models.CollectionInfo) -> Schema:
+    params = info.config.params
+    vectors: Any = params.vectors if isinstance(params.vectors, dict) else {}
+    return Schema(vectors["dense"].size if "dense" in vectors else None, "sparse" in (params.sparse_vectors or {}))
 
 
 def _connect(url: str, settings: StoreSettings) -> QdrantClient:

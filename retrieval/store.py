@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from phidex.retrieval.tuning import IndexState
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
 Payload = dict[str, Any]
@@ -107,11 +109,16 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One nearest-neighbour question: a vector, where to look for it, how many to return."""
+    """One nearest-neighbour question: a vector, where to look for it, how many to return.
+
+    Args:
+        exact: compare with every vector, also where the collection has an index.
+    """
 
     vector: Floats | SparseVector
     limit: int
     where: Where = field(default_factory=Where)
+    exact: bool = False
 
     @property
     def using(self) -> LegName:
@@ -210,6 +217,28 @@ class Store(Protocol):
         """The best `limit` of the hits of at most one leg of each vector, fused by `retrieval/fuse.py`, best first.
 
         With it comes, read behind the hits, the record of another collection: `beside` names that and the point.
+        """
+        ...
+
+    def points(self, collection: str, *, limit: int = 500, after: str | None = None) -> tuple[list[Point], str | None]:
+        """A page of whole points in id order, from the cursor `after`, and the next cursor (None at the end).
+
+        Dense vectors come as the engine normalised them.
+        """
+        ...
+
+    def read_points(self, collection: str, ids: Sequence[str]) -> list[Point]:
+        """The whole points that exist among `ids`, in the order of `ids`."""
+        ...
+
+    def index_state(self, collection: str) -> IndexState:
+        """How the collection's vectors are indexed and held, and whether that is being changed."""
+        ...
+
+    def optimize(self, collection: str) -> IndexState:
+        """Begin to bring the collection to the store's settings, in the background; searches and writes go on.
+
+        The engines do so by themselves too, where much has changed. Ask `index_state` how far it is.
         """
         ...
 

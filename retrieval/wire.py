@@ -11,6 +11,7 @@ import struct
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]  # it has none
@@ -18,10 +19,18 @@ import numpy as np
 
 from phidex import errors
 from phidex.errors import InputError, PhidexError, ServiceError
-from phidex.retrieval.checks import check_dense, check_limit, check_sparse, encode_payloads, parse_ids, sparse_of
-from phidex.retrieval.store import HasId, HasVector, Leg, Match, Point, Range, Schema, SparseVector, Where
+from phidex.retrieval.checks import (
+    check_dense,
+    check_limit,
+    check_sparse,
+    decode_payloads,
+    encode_payloads,
+    parse_ids,
+    sparse_of,
+)
+from phidex.retrieval.store import Floats, HasId, HasVector, Leg, Match, Point, Range, Schema, SparseVector, Where
 
-PROTOCOL = 2  # an engine that speaks another one is asked to leave
+PROTOCOL = 3  # an engine that speaks another one is asked to leave
 FRAME_POINTS = 500  # a write holds the engine for 0.1 s or so, whatever the caller's batch
 FRAME_BYTES = 4 << 20
 MAX_FRAME = 1 << 30  # bytes; more is a broken peer
@@ -139,6 +148,24 @@ def encode_points(points: Sequence[Point]) -> dict[str, Any]:
     }
 
 
+def decode_points(columns: dict[str, Any]) -> list[Point]:
+    """The points that were told by column, payloads as they are or as one JSON text."""
+    ids, payloads = decode_ids(columns["ids"]), columns["payloads"]
+    if isinstance(payloads, bytes):
+        payloads = decode_payloads(payloads)
+    dense: dict[int, Floats] = {}
+    if columns["dense_rows"]:
+        matrix = np.frombuffer(columns["dense"], "<f4").reshape(len(columns["dense_rows"]), -1)
+        dense = dict(zip(columns["dense_rows"], matrix, strict=True))
+    indices, values = np.frombuffer(columns["indices"], "<u4"), np.frombuffer(columns["values"], "<f4")
+    ends = [0, *accumulate(columns["lengths"])]
+    sparse = {
+        row: SparseVector(indices[start:end], values[start:end])
+        for row, (start, end) in zip(columns["sparse_rows"], pairwise(ends), strict=True)
+    }
+    return [Point(id_, payloads[row], dense.get(row), sparse.get(row)) for row, id_ in enumerate(ids)]
+
+
 def encode_where(where: Where) -> list[list[Any]]:
     """The two lists of conditions, each a tagged list."""
     return [[_encode_condition(condition) for condition in side] for side in (where.must, where.must_not)]
@@ -177,21 +204,21 @@ def _decode_condition(tag: str, *rest: Any) -> Match | Range | HasVector | HasId
 
 
 def encode_leg(leg: Leg) -> list[Any]:
-    """Vector (one bytes value for dense, two for sparse), limit and filter, checked."""
+    """Vector (one bytes value for dense, two for sparse), limit, filter and whether it is exact, checked."""
     check_limit(leg.limit)
     if isinstance(leg.vector, SparseVector):
         indices, values, _ = check_sparse([leg.vector])
-        return [[_raw(indices), _raw(values)], leg.limit, encode_where(leg.where)]
-    return [[_raw(check_dense([leg.vector]))], leg.limit, encode_where(leg.where)]
+        return [[_raw(indices), _raw(values)], leg.limit, encode_where(leg.where), leg.exact]
+    return [[_raw(check_dense([leg.vector]))], leg.limit, encode_where(leg.where), leg.exact]
 
 
 def decode_leg(leg: list[Any]) -> Leg:
     """The `Leg` that `encode_leg` wrote."""
-    vector, limit, where = leg
+    vector, limit, where, exact = leg
     if len(vector) == 2:
         sparse = SparseVector(np.frombuffer(vector[0], "<u4"), np.frombuffer(vector[1], "<f4"))
-        return Leg(sparse, limit, decode_where(where))
-    return Leg(np.frombuffer(vector[0], "<f4"), limit, decode_where(where))
+        return Leg(sparse, limit, decode_where(where), exact)
+    return Leg(np.frombuffer(vector[0], "<f4"), limit, decode_where(where), exact)
 
 
 def encode_schema(schema: Schema) -> dict[str, Any]:

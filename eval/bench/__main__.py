@@ -20,18 +20,24 @@ NAMES = (  # the timings first, on a machine that is still cool and quiet
     "extract",
     "workers",
     "query",
+    "scale",
+    "packing",
+    "cache",
     "ingest",
     "edit",
     "code",
     "xquad",
     "reworded",
+    "manuals",
+    "codesearch",
+    "expansion",
     "robust",
     "tables",
     "ocr",
     "tables",
 )
 
-PEERED = {"ingest", "code", "xquad", "reworded"}
+PEERED = {"ingest", "code", "xquad", "reworded", "manuals", "codesearch"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +90,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--manuals", type=Path, default=default_manuals(), help="folder of the manuals (%(default)s)")
     parser.add_argument("--cache", type=Path, default=default_manuals().parent, help="kept between runs (%(default)s)")
     parser.add_argument("--json", type=Path, help="also write everything to this file")
-    parser.add_argument("--full", action="store_true", help="reworded: all documents; workers: 20,000 pages too")
+    parser.add_argument(
+        "--full", action="store_true", help="reworded: all documents; workers: 20,000 pages too; scale: a million chunks"
+    )
     parser.add_argument("--no-peers", action="store_true", help="measure Phidex alone")
     return parser.parse_args(arguments)
 

@@ -147,6 +147,10 @@ class TestStore:
             lambda: store.count("no", EVERY),
             lambda: store.facet("no", "source", EVERY),
             lambda: store.query("no", [Leg(dense(1, 0, 0, 0), 1)]),
+            lambda: store.points("no"),
+            lambda: store.read_points("no", [id_of(1)]),
+            lambda: store.index_state("no"),
+            lambda: store.optimize("no"),
         ]
         for call in calls:
             with pytest.raises(NotFoundError, match="'no'"):
@@ -273,6 +277,55 @@ class TestStore:
         legs = [Leg(dense(1, 0, 0, 0), 1), Leg(sparse(t2=1), 5, where), Leg(dense(1, 0, 0, 0), 5, where), Leg(sparse(), 3)]
         found = [[hit.id for hit in hits] for hits in store.query("c", legs)]
         assert found == [[id_of(1)], [id_of(3)], [id_of(4)], []]
+
+    def test_whole_points_come_back_as_they_were_written(self, store: Store) -> None:
+        store.upsert(
+            "c", [Point(id_of(n), {"n": n, "t": "ü"}, dense(n, 1, 0, 0), sparse(t1=n, t9=0.5)) for n in range(100, 117)]
+        )
+        seen: list[Point] = []
+        after: str | None = None
+        while True:
+            points, after = store.points("c", limit=5, after=after)
+            assert len(points) == 5 or after is None
+            seen += points
+            if after is None:
+                break
+        assert [uuid.UUID(point.id).int for point in seen] == [1, 2, 3, 4, *range(100, 117)]
+        read = store.read_points("c", [id_of(n) for n in range(1, 5)])
+        assert [point.id for point in read] == [was.id for was in POINTS]
+        for point, was in zip([*seen[:4], *read], [*POINTS, *POINTS], strict=True):
+            assert point.payload == was.payload
+            assert (point.dense is None) == (was.dense is None)
+            assert (point.sparse is None) == (was.sparse is None)
+        last = seen[-1]
+        assert last.payload == {"n": 116, "t": "ü"}
+        assert last.sparse is not None
+        assert last.sparse.indices.tolist() == [1, 9]
+        assert last.sparse.values.tolist() == [116, 0.5]
+        assert last.sparse.values.dtype == np.float32
+        assert last.dense is not None
+        assert np.allclose(last.dense / np.linalg.norm(last.dense), dense(116, 1, 0, 0) / np.linalg.norm([116, 1]))
+        store.drop("other")
+        store.create("other", SCHEMA)
+        store.upsert("other", seen)  # what is read can be written
+        assert {hit.id for hit in store.query("other", [Leg(sparse(t9=1), 30)])[0]} == {id_of(n) for n in range(100, 117)}
+
+    def test_read_points_keeps_the_order_and_passes_over_missing(self, store: Store) -> None:
+        assert [point.id for point in store.read_points("c", [id_of(3), id_of(99), id_of(1).upper()])] == [id_of(3), id_of(1)]
+        assert store.read_points("c", []) == []
+        with pytest.raises(InputError, match="limit"):
+            store.points("c", limit=0)
+
+    def test_exact_and_indexed_search_of_a_small_collection_agree(self, store: Store) -> None:
+        fast, exact = store.query("c", [Leg(dense(5, 0, 0, 0), 10), Leg(dense(5, 0, 0, 0), 10, exact=True)])
+        assert fast == exact
+
+    def test_a_small_collection_needs_no_index(self, store: Store) -> None:
+        state = store.optimize("c")
+        assert (state.points, state.step) == (4, "ready")
+        assert state.layout.quantization == "none"
+        assert store.index_state("c") == state
+        assert store.count("c", EVERY) == 4
 
     def test_hybrid_fuses_both_legs_and_reads_beside(self, store: Store) -> None:
         store.create("notes", Schema())

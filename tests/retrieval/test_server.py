@@ -86,6 +86,10 @@ def calls_of(store: ServerStore) -> list[Any]:
         lambda: store.count("c", Where()),
         lambda: store.facet("c", "k", Where()),
         lambda: store.query("c", [Leg(np.ones(8, np.float32), 3)]),
+        lambda: store.points("c"),
+        lambda: store.read_points("c", [id_of(1)]),
+        lambda: store.index_state("c"),
+        lambda: store.optimize("c"),
     ]
 
 
