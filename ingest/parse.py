@@ -26,6 +26,7 @@ _IMAGE = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", "
 SUFFIXES = frozenset((".pdf", ".ipynb")) | _IMAGE | _MARKDOWN | _HTML | _TEXT | _OFFICE | _CODE
 """Suffixes, in lower case, of files worth offering to `parse_file`."""
 
+_PLAIN = (_MARKDOWN | _HTML | _TEXT | _CODE | {".ipynb"}) - _OFFICE
 _HEAD_BYTES = 8192
 _UTF = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # how UTF-16 and UTF-32 begin
 _PDF_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
@@ -89,6 +90,11 @@ def parse_file(path: Path, data: bytes | None = None, options: ParseOptions = DE
             return parse_text(content, path)
         case _:
             return parse_office(kind, content, path, options)
+
+
+def heeds_options(suffix: str) -> bool:
+    """Whether files of that suffix, in lower case, are read differently with other options."""
+    return suffix not in _PLAIN
 
 
 def sniff(path: Path, head: bytes) -> Kind:

@@ -96,6 +96,7 @@ class Parsed:
         metadata: author, date and the like, as strings.
         unit: what `Anchor.line` and `Block.page_number` count.
         images: the pictures that blocks of kind "figure" show.
+        lacks_tesseract: pages were left unread because recognition, or a language's pack, is not installed.
     """
 
     kind: SourceKind
@@ -109,6 +110,7 @@ class Parsed:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     unit: Unit = "line"
     images: tuple[Picture, ...] = ()
+    lacks_tesseract: bool = False
 
 
 @dataclass(frozen=True, slots=True)

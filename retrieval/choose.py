@@ -162,11 +162,11 @@ def renew_embedder(
 
 
 def _check_same(identity: EmbedderIdentity, settings: EmbedSettings) -> None:
-    named = hub_id(_PROFILES.get(settings.model, settings.model))
+    named = _PROFILES.get(settings.model, settings.model)
     if settings.model == "endpoint":
         served = identity.model.startswith(ENDPOINT) and settings.served in ("", identity.model.removeprefix(ENDPOINT))
         named = identity.model if served else f"the endpoint's {settings.served or 'model'}"
-    if named not in ("auto", "none", identity.model):
+    if named not in ("auto", "none", identity.model) and hub_id(named) != identity.model:
         raise ConfigError(
             f"the collection was embedded by {identity.model}, and the setting asks for {named}",
             hint=f"`phidex reindex` embeds its passages anew; or set PHIDEX_EMBED__MODEL=auto (it then uses {identity.model})",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from phidex.errors import ConfigError, InputError, NotFoundError
 from phidex.ingest.records import Chunk, Source
-from phidex.ingest.run.sink import Content, Difference, Piece
+from phidex.ingest.run.sink import Content, Details, Difference, Piece
 from phidex.retrieval.catalogue import (
     CATALOGUE,
     GENERATION,
@@ -32,7 +32,7 @@ from phidex.retrieval.payload import SCHEMA_VERSION, analyse, chunk_payload
 from phidex.retrieval.reader import CollectionReader
 from phidex.retrieval.store import Match, Payload, Store, Where
 from phidex.retrieval.vectors import embed_waiting
-from phidex.retrieval.versions import AMENDED, Edition, clear, erase, is_busy, of_sources
+from phidex.retrieval.versions import AMENDED, Edition, clear, erase, is_busy, of_sources, retiring, settle
 
 _TOGETHER = 256  # sources that one edition holds at most: their records are written in one step
 _WASTE = 10  # a run that deleted more than a tenth of the points gives their space back at once
@@ -151,6 +151,19 @@ class Collection(CollectionReader):
             self._record(source_id)
             self.catalogue.mark([source_id], {"also": list(uris)})
 
+    def refresh(self, details: Sequence[Details]) -> None:
+        """Give sources other tags and metadata, each in one step; their content stays. One that is gone is passed over.
+
+        Raises:
+            ServiceError: the store failed; what was not done yet is not seen.
+        """
+        left = list(details)
+        while left:
+            busy = self._refresh(left[:_TOGETHER])
+            if len(busy) == len(left[:_TOGETHER]):
+                time.sleep(0.02)
+            left = busy + left[_TOGETHER:]
+
     def remove(self, source_id: str, uri: str | None = None) -> bool:
         """Remove a source, out of sight in one step; returns whether it is gone.
 
@@ -206,7 +219,15 @@ class Collection(CollectionReader):
             return self.made_now().points == self.points
 
         try:
-            return embed_waiting(self.store, self.points, embedder, on_batch=report, go_on=is_current, batch_size=batch_size)
+            return embed_waiting(
+                self.store,
+                self.points,
+                embedder,
+                on_batch=report,
+                go_on=is_current,
+                hidden=lambda: self.transitions().hidden(),
+                batch_size=batch_size,
+            )
         except NotFoundError:
             if is_current():
                 raise
@@ -247,8 +268,35 @@ class Collection(CollectionReader):
             except BaseException:
                 edition.abandon()
                 raise
-            self._deleted += edition.bury()
+            self._deleted += edition.settle()
             return committed, busy
+
+    def _refresh(self, details: Sequence[Details]) -> list[Details]:
+        """Do what can be done at once; the rest must wait for another writer."""
+        changes: list[tuple[str, Payload]] = []
+        busy: list[Details] = []
+        with at_work() as token:
+            with self.catalogue.gate(token) as meta:
+                points = _checked(self.name, meta).points
+                records = self.catalogue.records([one.source_id for one in details])
+                for one in details:
+                    record = records.get(one.source_id)
+                    if record is not None and is_busy(record):
+                        busy.append(one)
+                        continue
+                    if record is not None:
+                        record = clear(self.catalogue, points, one.source_id, record)
+                    if record is None:
+                        continue
+                    change: Payload = {"metadata": dict(one.metadata)}
+                    if list(one.tags) != record["tags"]:
+                        version = f"{one.source_id[:8]}-{uuid.uuid4().hex}"
+                        change |= {"tags": list(one.tags), "version": version, "copied": "", **retiring(version, token)}
+                    changes.append((one.source_id, change))
+                if changes:
+                    self.store.amend(self.catalogue.place, changes)
+            settle(self.catalogue, points, {identity: change["moving"] for identity, change in changes if "moving" in change})
+        return busy
 
     def _record(self, source_id: str) -> Payload:
         record = self.catalogue.records([source_id]).get(source_id)

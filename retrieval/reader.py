@@ -26,8 +26,9 @@ from phidex.retrieval.catalogue import (
     sources_only,
 )
 from phidex.retrieval.payload import chunk_of, source_of
-from phidex.retrieval.store import Fused, Leg, Match, Payload, Record, Store, Where
+from phidex.retrieval.store import Condition, Fused, Leg, Match, Payload, Record, Store, Where
 from phidex.retrieval.vectors import waiting
+from phidex.retrieval.versions import in_force
 
 log = logging.getLogger(__name__)
 
@@ -105,13 +106,13 @@ class CollectionReader:
 
     def known(self) -> dict[str, Known]:
         """The sources there are, by id; one that is being changed, or was left half changed, has no digest."""
-        fields = ("digest", "sha256", "uri", "also", "tags", "phase", "disturbed")
+        fields = ("digest", "sha256", "uri", "also", "tags", "metadata", "phase", "disturbed")
         records = self._scroll(self.name + CATALOGUE, sources_only(), fields)
         return {record.id: _known(record.payload) for record in records if record.payload["phase"] != "removing"}
 
     def entries(self) -> list[SourceEntry]:
         """All sources with their state, sorted by name."""
-        pending = self.store.facet(self.points, "source_id", waiting(), limit=1_000_000)
+        pending = self.waiting_by_source()
         found = [
             _entry(record.payload, pending.get(record.id, 0))
             for record in self._scroll(self.name + CATALOGUE, sources_only(), None)
@@ -144,8 +145,31 @@ class CollectionReader:
     def source_chunks(self, source_id: str) -> list[Chunk]:
         """All visible chunks of a source in document order."""
         must = (Match("source_id", (source_id,)),)
-        found = self.steadily(lambda moving: list(self._scroll(self.points, Where(must, moving.hidden()), None)))
-        return sorted((chunk_of(record.id, record.payload) for record in found), key=lambda chunk: chunk.order)
+        found = self.steadily(lambda moving: list(self._visible(Where(must, moving.hidden()), moving)))
+        return sorted(found, key=lambda chunk: chunk.order)
+
+    def chunks_where(self, parts: Sequence[tuple[Condition, ...]]) -> list[Chunk]:
+        """The visible chunks that fulfil all conditions of one of the parts; several requests, one look."""
+
+        def look(moving: Transitions) -> dict[str, Chunk]:
+            wheres = [Where(conditions, moving.hidden()) for conditions in parts]
+            return {chunk.id: chunk for where in wheres for chunk in self._visible(where, moving)}
+
+        return list(self.steadily(look).values()) if parts else []
+
+    def source_tokens(self, ids: Sequence[str], most: int) -> dict[str, int]:
+        """Tokens of each source's visible chunks; a source of more than `most` chunks is left out unread."""
+        records = self.catalogue.records(ids)
+        small = tuple(identity for identity in ids if identity in records and records[identity]["chunks"] <= most)
+
+        def look(moving: Transitions) -> dict[str, int]:
+            found = dict.fromkeys(small, 0)
+            where = Where((Match("source_id", small),), moving.hidden())
+            for record in self._scroll(self.points, where, ("source_id", "tokens")):
+                found[record.payload["source_id"]] += record.payload["tokens"]
+            return found
+
+        return self.steadily(look) if small else {}
 
     def count(self) -> int:
         """How many chunks are visible."""
@@ -156,9 +180,15 @@ class CollectionReader:
         return self.steadily(lambda moving: self.store.facet(self.points, "language", Where(must_not=moving.hidden())))
 
     def pending(self) -> int:
-        """Passages that wait for their dense vector, also where a reindex has moved them since this was opened."""
+        """Visible passages that wait for their dense vector, also where a reindex has moved them since this was opened."""
         now = self.made_now()
-        return self.store.count(now.points, waiting()) if now.embedder else 0
+        return self.store.count(now.points, waiting(self.transitions().hidden())) if now.embedder else 0
+
+    def waiting_by_source(self) -> dict[str, int]:
+        """The same, by the id of the source."""
+        now = self.made_now()
+        hidden = self.transitions().hidden()
+        return self.store.facet(now.points, "source_id", waiting(hidden), limit=1_000_000) if now.embedder else {}
 
     def made_now(self) -> CollectionMeta:
         """How the collection is made at this moment; `meta` says how it was when this was opened. Raises: NotFoundError."""
@@ -166,6 +196,10 @@ class CollectionReader:
         if payload is None:
             raise NotFoundError(f"the collection {self.name!r} is gone", hint="it was removed; ingest into it anew")
         return CollectionMeta.from_payload(self.name, payload)
+
+    def _visible(self, where: Where, moving: Transitions) -> Iterator[Chunk]:
+        for record in self._scroll(self.points, where, None):
+            yield chunk_of(record.id, in_force(record.payload, moving.dead))
 
     def _scroll(self, collection: str, where: Where, fields: Sequence[str] | None) -> Iterator[Record]:
         return scroll_all(self.store, collection, where, fields)
@@ -178,7 +212,8 @@ def _stamp_of(meta: Record | None) -> str:
 def _known(payload: Payload) -> Known:
     sound = payload["phase"] in ("stable", "retiring") and not payload.get("disturbed")
     digest = payload["digest"] if sound else ""
-    return Known(digest, payload["sha256"], payload["uri"], tuple(payload["also"]), tuple(payload["tags"]))
+    also, tags = tuple(payload["also"]), tuple(payload["tags"])
+    return Known(digest, payload["sha256"], payload["uri"], also, tags, payload["metadata"])
 
 
 def _entry(payload: Payload, pending: int) -> SourceEntry:

@@ -24,11 +24,12 @@ from phidex.retrieval.catalogue import (
     sources_only,
 )
 from phidex.retrieval.embed import Embedder
+from phidex.retrieval.fingerprint import same_vectors
 from phidex.retrieval.lease import LEASE_S, RENEW_S, is_gone
 from phidex.retrieval.payload import analyse, chunk_of, chunk_payload, source_of
 from phidex.retrieval.store import Floats, HasId, Match, Payload, Point, Record, Where
 from phidex.retrieval.vectors import batched, embed_waiting, known_vectors, waiting
-from phidex.retrieval.versions import clear, is_busy, of_sources
+from phidex.retrieval.versions import clear, in_force, is_busy, of_sources
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,11 @@ class Rebuild:
                 raise ServiceError(message, hint="wait for it", retryable=True)
             generation: int = meta.get("generation", 1)
             place: str = begun.get("points", "")
-            if not begun or CollectionMeta.from_payload("", begun) != replace(self.made, points=place):
+            earlier = CollectionMeta.from_payload("", begun) if begun else None
+            if earlier and earlier.embedder and self.made.embedder and same_vectors(earlier.embedder, self.made.embedder):
+                served = replace(self.made.embedder, fingerprint=earlier.embedder.fingerprint)  # probes differ by a few bits
+                self.made = replace(self.made, embedder=served)
+            if earlier != replace(self.made, points=place):
                 generation += 1
                 place = f"{self._catalogue.name}{GENERATION}{generation}"
             self.made = replace(self.made, points=place)
@@ -115,7 +120,10 @@ class Rebuild:
             finally:
                 self._gate_held = False
             made = {**self.made.to_dict(), "reindex": None, "retired": {self._before.points: time.time() + 2 * GRACE_S}}
-            self._catalogue.mark([META_ID], made)  # the one step
+            self._catalogue.mark([META_ID], made, Match("gate", (self._token,)))  # the one step, while the gate is ours
+            if (self._catalogue.meta() or {}).get("points") != self.place:
+                message = f"the reindex of {self._catalogue.name!r} was too slow to switch, and others wrote meanwhile"
+                raise ServiceError(message, hint="run it again: it goes on where it was", retryable=True)
         log.info("switched collection=%s points=%s", self._catalogue.name, self.place)
         self._report("switching", 1, 1)
         return True
@@ -163,7 +171,8 @@ class Rebuild:
 
     def _renewed_points(self, records: Sequence[Record], sources: Mapping[str, Payload]) -> list[Point]:
         """The same chunks as they are stored now, with the dense vectors that are known."""
-        chunks = [chunk_of(record.id, record.payload) for record in records]
+        moving = [payload["moving"] for payload in sources.values() if payload["phase"] == "retiring"]
+        chunks = [chunk_of(record.id, in_force(record.payload, moving)) for record in records]
         payloads = [
             chunk_payload(chunk, source_of(sources[chunk.source_id]), version="", embedder=self.made.embedder)
             for chunk in chunks

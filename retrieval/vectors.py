@@ -10,7 +10,7 @@ import numpy as np
 
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.payload import searchable_text
-from phidex.retrieval.store import Floats, HasVector, Match, Record, Store, Where
+from phidex.retrieval.store import Condition, Floats, HasVector, Match, Record, Store, Where
 
 _POOL = 1024  # passages sorted by length together
 _BATCH = 256
@@ -20,9 +20,9 @@ _ROUNDS = 4  # of a look-up, where a few texts stand in so many places that othe
 T = TypeVar("T")
 
 
-def waiting() -> Where:
-    """Passages that wait for their dense vector."""
-    return Where(must=(Match("wants_dense", ("yes",)),), must_not=(HasVector("dense"),))
+def waiting(hidden: tuple[Condition, ...] = ()) -> Where:
+    """Passages that wait for their dense vector, without the hidden ones."""
+    return Where(must=(Match("wants_dense", ("yes",)),), must_not=(HasVector("dense"), *hidden))
 
 
 def known_vectors(store: Store, points: str, contents: Iterable[str]) -> dict[str, Floats]:
@@ -49,6 +49,7 @@ def embed_waiting(
     *,
     on_batch: Callable[[int], None],
     go_on: Callable[[], bool],
+    hidden: Callable[[], tuple[Condition, ...]] = tuple,
     batch_size: int = _BATCH,
 ) -> int:
     """Give every passage that waits its dense vector; returns how many got one. Interrupted, it goes on where it was.
@@ -56,12 +57,13 @@ def embed_waiting(
     Args:
         on_batch: called behind each batch with how many are done.
         go_on: asked before each pool of a thousand passages or more; a False ends it.
+        hidden: likewise, of what is to be passed over.
         batch_size: passages embedded, and written, at once.
     """
     done = 0
     while go_on():
         records, _ = store.scroll(
-            points, waiting(), limit=max(_POOL, 2 * batch_size), fields=("text", "heading", "symbol", "content")
+            points, waiting(hidden()), limit=max(_POOL, 2 * batch_size), fields=("text", "heading", "symbol", "content")
         )
         if not records:
             break

@@ -1,12 +1,12 @@
 """New versions of sources: written beside what is there, and brought to light in one step.
 
-    claim -> write -> commit -> bury
+    claim -> write -> commit -> settle
 
 A new version's points are marked as born of it, those that fall away as dying with it; the source's record in the catalogue
-says which version is being written (phase "staging": it is not seen) or buried ("retiring": the old one is no longer seen). A
+says which version is being written (phase "staging": it is not seen) or settled ("retiring": the old one is no longer seen). A
 claim carries the token of its writer (`retrieval/lease.py`): whoever comes upon it can tell a writer at work, whose turn is
 awaited, from one that was killed, whose leavings are cleared. Passages that stay are not written again: what changes around
-them, as their order and tags, is amended ahead of the commit.
+them, as their order, is put beside what they say (`coming`), read in its place from the commit on, and moved there behind it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from phidex.errors import PhidexError, ServiceError
@@ -33,6 +33,9 @@ _BATCH = 500
 AMENDED = ("order", "kind", "language", "modality", "page", "path", "symbol", "image", "tokens", "links", "wants_dense")
 """What may change around a passage that stays."""
 
+COMING = "coming"
+"""Where a passage that stays holds what of it changes with a version, and that version's name."""
+
 
 @dataclass(slots=True)
 class Claim:
@@ -43,6 +46,7 @@ class Claim:
         before: the source's record as it was; None for a new source.
         old: payloads of the points that were there, by id.
         seen: ids of the points that are to be there.
+        amended: whether anything changes around those that stay.
     """
 
     content: Content
@@ -50,6 +54,7 @@ class Claim:
     before: Payload | None
     old: dict[str, Payload] = field(default_factory=dict[str, Payload])
     seen: set[str] = field(default_factory=set[str])
+    amended: bool = False
 
     @property
     def source(self) -> Source:
@@ -111,8 +116,7 @@ class Edition:
         for claim in self._claims.values():
             for fallen in batched(claim.fallen(), _BATCH):
                 self._store.set_payload(self._points, Where(must=(HasId(tuple(fallen)),)), {"dies": claim.version})
-            if any(payload["tags"] != list(claim.source.tags) for payload in claim.old.values()):
-                self._store.set_payload(self._points, of_sources([claim.source.id]), {"tags": list(claim.source.tags)})
+            claim.amended |= any(payload["tags"] != list(claim.source.tags) for payload in claim.old.values())
 
     def commit(self) -> dict[str, int]:
         """The one step: readers see the new versions from here on; returns how many chunks each has, by source id."""
@@ -120,18 +124,19 @@ class Edition:
         committed: dict[str, Payload] = {}
         for identity, claim in self._claims.items():
             made = {"digest": claim.content.digest, "chunks": len(claim.seen), "ingested_at": round(time.time())}
-            phase = {"phase": "retiring", "moving": claim.version} if claim.fallen() else {"phase": "stable", "moving": ""}
+            settled = {"phase": "stable", "moving": ""}
+            phase = retiring(claim.version, self._token) if claim.amended or claim.fallen() else settled
             committed[identity] = {**source_payload(claim.source), **made, **phase, "version": claim.version}
         self._catalogue.put(committed)
         counts = {identity: len(claim.seen) for identity, claim in self._claims.items()}
         log.info("committed collection=%s sources=%d chunks=%d", self._catalogue.name, len(counts), sum(counts.values()))
         return counts
 
-    def bury(self) -> int:
-        """Delete what fell away; returns how many points that were."""
-        dying = {identity: claim for identity, claim in self._claims.items() if claim.fallen()}
-        bury(self._catalogue, self._points, {identity: claim.version for identity, claim in dying.items()})
-        return sum(len(claim.fallen()) for claim in dying.values())
+    def settle(self) -> int:
+        """Carry out what the commit says; returns how many points fell away."""
+        moving = {identity: claim for identity, claim in self._claims.items() if claim.amended or claim.fallen()}
+        settle(self._catalogue, self._points, {identity: claim.version for identity, claim in moving.items()})
+        return sum(len(claim.fallen()) for claim in moving.values())
 
     def abandon(self) -> None:
         """Leave the sources as they were; what cannot be undone now, whoever comes next will."""
@@ -161,7 +166,8 @@ class Edition:
             if old is None:
                 fresh.append((chunk, payload, piece))
             elif changes := {key: payload.get(key) for key in AMENDED if payload.get(key) != old.get(key)}:
-                amended.append((chunk.id, changes))
+                claim.amended = True
+                amended.append((chunk.id, {COMING: {"version": claim.version, **changes}}))
         wanting = {payload["content"] for _, payload, _ in fresh if payload["wants_dense"] == "yes"}
         dense = known_vectors(self._store, self._points, wanting)
         points = [
@@ -197,7 +203,17 @@ class Edition:
 
 def is_busy(record: Payload) -> bool:
     """Whether a writer is at work on the source."""
-    return record["phase"] in ("staging", "removing") and not is_gone(record.get("writer", ""), record.get("until", 0))
+    return record["phase"] not in ("stable", "meta") and not is_gone(record.get("writer", ""), record.get("until", 0))
+
+
+def retiring(version: str, token: str) -> Payload:
+    """Of a record: this version is in force, and its writer is at settling it."""
+    return {"phase": "retiring", "moving": version, "writer": token, "until": time.time() + LEASE_S}
+
+
+def in_force(payload: Payload, versions: Collection[str]) -> Payload:
+    """A point's payload where these versions are committed, settled or not."""
+    return {**payload, **_due(payload, versions)}
 
 
 def clear(catalogue: Catalogue, points: str, source_id: str, record: Payload) -> Payload | None:
@@ -206,7 +222,7 @@ def clear(catalogue: Catalogue, points: str, source_id: str, record: Payload) ->
         case "staging":
             undo(catalogue, points, source_id, record["moving"])
         case "retiring":
-            bury(catalogue, points, {source_id: record["moving"]})
+            settle(catalogue, points, {source_id: record["moving"]})
         case "removing":
             erase(catalogue, points, source_id, record["moving"])
         case _:
@@ -215,23 +231,50 @@ def clear(catalogue: Catalogue, points: str, source_id: str, record: Payload) ->
 
 
 def undo(catalogue: Catalogue, points: str, source_id: str, version: str) -> None:
-    """Take away what was written of a version that was never committed.
-
-    The source counts as disturbed: what stays of it may have been amended already, so that its digest says nothing now.
-    """
+    """Take away what was written of a version that was never committed."""
     catalogue.store.delete(points, of_sources([source_id], Match("born", (version,))))
     catalogue.store.set_payload(points, of_sources([source_id], Match("dies", (version,))), {"dies": ""})
-    settled = {"phase": "stable", "moving": "", "disturbed": True, "version": uuid.uuid4().hex, "copied": ""}
+    for batch in batched(scroll_all(catalogue.store, points, of_sources([source_id]), (COMING,)), _BATCH):
+        if changes := [(record.id, {COMING: None}) for record in batch if _due(record.payload, (version,))]:
+            catalogue.store.amend(points, changes)
+    settled = {"phase": "stable", "moving": "", "version": uuid.uuid4().hex, "copied": ""}
     catalogue.mark([source_id], settled, Match("moving", (version,)))
 
 
-def bury(catalogue: Catalogue, points: str, versions: Mapping[str, str]) -> None:
-    """Delete what fell away with these versions, by source id; doing it twice does no harm."""
+def settle(catalogue: Catalogue, points: str, versions: Mapping[str, str]) -> None:
+    """Carry out what these committed versions, by source id, leave to do; doing it twice does no harm.
+
+    What changes around passages that stayed takes its place, the source's tags are theirs, and what fell away is deleted.
+    """
     if not versions:
         return
-    names = tuple(versions.values())
-    catalogue.store.delete(points, of_sources(list(versions), Match("dies", names)))
+    store, names, tags = catalogue.store, tuple(versions.values()), _tags_of(catalogue, versions)
+    store.delete(points, of_sources(list(versions), Match("dies", names)))
+    untagged: set[str] = set()
+    fields = ("source_id", "tags", COMING)
+    for batch in batched(scroll_all(store, points, of_sources(list(versions)), fields), _BATCH):
+        untagged |= {
+            record.payload["source_id"] for record in batch if record.payload["tags"] != tags.get(record.payload["source_id"])
+        }
+        if changes := [(record.id, change) for record in batch if (change := _due(record.payload, names))]:
+            store.amend(points, changes)
+    for source_id in untagged & tags.keys():
+        store.set_payload(points, of_sources([source_id]), {"tags": tags[source_id]})
     catalogue.mark(list(versions), {"phase": "stable", "moving": ""}, Match("moving", names))  # unless it moved on since
+
+
+def _due(payload: Payload, versions: Collection[str]) -> Payload:
+    """What is to be written over a point's payload where it holds what these versions changed."""
+    coming: Payload = payload.get(COMING) or {}
+    if coming.get("version") not in versions:
+        return {}
+    return {**{key: value for key, value in coming.items() if key != "version"}, COMING: None}
+
+
+def _tags_of(catalogue: Catalogue, versions: Mapping[str, str]) -> dict[str, list[str]]:
+    """Of the sources that are still at these versions."""
+    records = catalogue.records(list(versions))
+    return {identity: record["tags"] for identity, record in records.items() if record["moving"] == versions[identity]}
 
 
 def erase(catalogue: Catalogue, points: str, source_id: str, removal: str) -> None:

@@ -12,7 +12,8 @@ import importlib
 import os
 import re
 import uuid
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ Files = Any
 """A file system of fsspec, which declares no types."""
 
 _ID = re.compile(r"[0-9a-f-]{36}(?:/[0-9a-f]{32}(?:\.[a-z0-9+-]{1,16})?)?")  # of a blob, or of a source and so its folder
+_CLOCK, _SWEPT = ".clock", ".swept"  # written for their date alone
+_LEFT = timedelta(days=1)  # no file takes so long from its first picture to its commit
 _SUFFIX = re.compile(r"\.[a-z0-9+-]{1,16}")
 
 
@@ -77,19 +80,54 @@ class Blobs:
             files, path = self._path(identity)
             return bool(files.exists(path))
 
-    def keep_only(self, source_id: str, identities: Collection[str]) -> None:
-        """Delete the source's blobs that are not among these: what its older versions named, and what a killed run left."""
+    def keep_only(self, source_id: str, identities: Collection[str], *, before: datetime) -> None:
+        """Delete the source's blobs that are not among these: what its older versions named, and what a killed run left.
+
+        Args:
+            before: blobs written since then stay: another run may be about to name them. By the clock of the place.
+        """
         kept = {identity.rpartition("/")[2] for identity in identities}
-        if not kept:
-            self.remove(source_id)
-            return
         with self._translated():
             files, folder = self._path(source_id)
-            if files.isdir(folder):
-                files.invalidate_cache(folder)
-                for path in files.ls(folder, detail=False):
-                    if str(path).rpartition("/")[2] not in kept:
-                        files.rm_file(path)
+            if not files.isdir(folder):
+                return
+            files.invalidate_cache(folder)
+            paths: list[str] = files.ls(folder, detail=False)
+            gone = [path for path in paths if path.rpartition("/")[2] not in kept and _is_older(files, path, before)]
+            for path in gone:
+                files.rm_file(path)
+            if len(gone) == len(paths):
+                with contextlib.suppress(OSError):  # a blob came meanwhile
+                    files.rmdir(folder)
+
+    def now(self) -> datetime:
+        """The present, by the clock that blobs are dated by."""
+        with self._translated():
+            files, root = self._path("")
+            if self._is_local(files):
+                return datetime.now(UTC)
+            files.pipe_file(f"{root}/{_CLOCK}", b"-")
+            return _written(files, f"{root}/{_CLOCK}") or datetime.now(UTC)
+
+    def sweep(self, known: Callable[[], Collection[str]]) -> None:
+        """Delete what failed files and removals that were killed left: blobs of sources that are not `known`, a day old.
+
+        It is looked for once a day.
+        """
+        if "://" not in self._place and not Path(self._place).is_dir():
+            return
+        with self._translated():
+            files, root = self._path("")
+            files.invalidate_cache(root)
+            old = self.now() - _LEFT
+            swept = _written(files, f"{root}/{_SWEPT}")
+            if swept and swept > old:
+                return
+            names = {path.rpartition("/")[2] for path in files.ls(root, detail=False)} - set(known())
+            for folder in (f"{root}/{name}" for name in names if _ID.fullmatch(name)):
+                if all(_is_older(files, path, old) for path in files.ls(folder, detail=False) or [folder]):
+                    files.rm(folder, recursive=True)
+            files.pipe_file(f"{root}/{_SWEPT}", b"-")
 
     def remove(self, source_id: str) -> None:
         """Delete all of a source's blobs."""
@@ -129,6 +167,21 @@ class Blobs:
         except OSError as exc:
             message = f"the blobs at {self._place} cannot be used: {exc.strerror or exc}"
             raise ServiceError(message, hint="check its space and permissions", retryable=True) from exc
+
+
+def _is_older(files: Files, path: str, moment: datetime) -> bool:
+    """Whether a blob was written before; one that has gone meanwhile was not."""
+    written = _written(files, path)
+    return written is not None and written < moment
+
+
+def _written(files: Files, path: str) -> datetime | None:
+    """When a file was written; None where it is not there."""
+    try:
+        written: datetime = files.modified(path)
+    except FileNotFoundError:
+        return None
+    return written if written.tzinfo else written.replace(tzinfo=UTC)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

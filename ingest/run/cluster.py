@@ -2,8 +2,10 @@
 
     tasks -> jobs, with the files' bytes -> Ray tasks, one a core -> a `WorkerPool` of one worker on the node -> results
 
-Only the bytes of documents and what is to be stored of them travel: nodes need Phidex, and neither the files nor the store. A
-node that is lost has its jobs run again by Ray elsewhere; limits of time and memory are those of the worker processes.
+Only documents and what is to be stored of them travel: nodes need Phidex, and neither the files nor the store. Blobs
+that belong into a folder come back through Ray's object store, one by one, and are put there by us; those that belong to an
+address are put there by the nodes. A node that is lost has its jobs run again by Ray elsewhere; limits of time and memory are
+those of the worker processes.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import importlib
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Self
 
 from phidex.errors import ConfigError, ServiceError
+from phidex.ingest.run.blobs import Blobs
 from phidex.ingest.run.prepare import Failed, Prepared, Task
 from phidex.ingest.run.worker import Page
 from phidex.ingest.run.workers import Event, LostWorkerError, WorkerPool
@@ -36,13 +41,18 @@ _TRIES = 3  # that Ray gives a job whose node or process is lost
 _CONNECT_S = 60.0
 _KNOCK_S = 10.0
 _MB = 1 << 20
+_TRIES_ALONE = 2  # that we give a file whose result was lost
+
+_Result = tuple[Prepared | Failed, list[tuple[str, Any]]]
+"""A result, with ids of its blobs and references to their bytes in Ray's object store."""
 
 
 @dataclass(slots=True)
 class _Job:
-    """Tasks that travel together."""
+    """Tasks that travel together; `lost` says how often they were already."""
 
     tasks: list[Task]
+    lost: int = 0
     size_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +78,7 @@ class Cluster:
         except BaseException:
             self.close()
             raise
+        self._lost = 0
         self.cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
 
     def __enter__(self) -> Self:
@@ -78,8 +89,10 @@ class Cluster:
 
     @property
     def lost(self) -> int:
-        """Nodes that were there at the beginning and are not any more, as far as the cluster knows yet."""
-        return len(self._nodes - self._alive())
+        """Nodes that were there at the beginning and are not any more, as far as the cluster knows yet, or knew at last."""
+        with contextlib.suppress(ServiceError):
+            self._lost = len(self._nodes - self._alive())
+        return self._lost
 
     def close(self) -> None:
         """Let go of the cluster; what still runs there for us is given up."""
@@ -180,19 +193,29 @@ class ClusterPool:
     def _take(self, reference: Any) -> Iterator[Event]:
         """The results of a job; one that was lost as often as Ray tries is split, until the file at fault is alone."""
         job = self._out.pop(reference)
+        left = {task.number: task for task in job.tasks}
         try:
             results, replaced = self._ray.get(reference)
+            self._replaced += replaced
+            for result, blobs in results:
+                self._put(left[result.number], blobs)
+                yield result
+                del left[result.number]
         except self._ray.exceptions.RayTaskError as exc:
             raise ServiceError(f"the cluster's worker failed: {exc.cause}", hint="see Ray's logs") from exc
         except self._ray.exceptions.RayError as exc:
-            log.warning("job lost tasks=%d error=%s", len(job.tasks), type(exc).__name__)
-            if len(job.tasks) > 1:
-                self._waiting += [_Job([task]) for task in job.tasks]
+            log.warning("job lost tasks=%d error=%s", len(left), type(exc).__name__)
+            if len(job.tasks) > 1 or job.lost < _TRIES_ALONE:
+                self._waiting += [_Job([task], job.lost + (len(job.tasks) == 1)) for task in left.values()]
                 return
-            yield Failed(job.tasks[0].number, f"lost with its node or process {_TRIES + 1} times ({type(exc).__name__})")
-            return
-        self._replaced += replaced
-        yield from results
+            yield Failed(job.tasks[0].number, f"lost with its node or process again and again ({type(exc).__name__})")
+
+    def _put(self, task: Task, blobs: Sequence[tuple[str, Any]]) -> None:
+        """Put the blobs that have come back where they belong, each before the next is fetched."""
+        place = Blobs(task.recipe.blobs)
+        for identity, reference in blobs:
+            stem, dot, suffix = identity.rpartition("/")[2].partition(".")
+            place.put(task.source_id, self._ray.get(reference), dot + suffix, sha256=stem)
 
 
 def _connected(address: str) -> Any:
@@ -273,15 +296,34 @@ def _pool(memory_mb: int, timeout_s: float) -> WorkerPool:
     return pool
 
 
-def _run_job(tasks: list[Task], failed: list[Failed], memory_mb: int, timeout_s: float) -> tuple[list[Prepared | Failed], int]:
-    """The results of all tasks, and how many workers were replaced for them."""
+def _run_job(tasks: list[Task], failed: list[Failed], memory_mb: int, timeout_s: float) -> tuple[list[_Result], int]:
+    """The results of all tasks, each with its blobs, and how many workers were replaced for them."""
     pool = _pool(memory_mb, timeout_s)
     before = pool.replaced
-    results: list[Prepared | Failed] = list(failed)
-    for event in pool.run(iter(tasks)):
-        if isinstance(event, Prepared):
-            with contextlib.suppress(LostWorkerError):  # the pool tells what becomes of its task
-                results.append(replace(event, pieces=tuple(event.pieces)))
-        elif event is not None and not isinstance(event, Page):
-            results.append(event)
+    results: list[_Result] = [(one, []) for one in failed]
+    with tempfile.TemporaryDirectory(prefix="phidex-blobs-") as aside:
+        for event in pool.run(_stored_aside(task, aside) for task in tasks):
+            if isinstance(event, Prepared):
+                with contextlib.suppress(LostWorkerError):  # the pool tells what becomes of its task
+                    results.append((replace(event, pieces=tuple(event.pieces)), _carried(event, aside)))
+            elif event is not None and not isinstance(event, Page):
+                results.append((event, []))
     return results, pool.replaced - before
+
+
+def _stored_aside(task: Task, aside: str) -> Task:
+    """The task with a folder of the node in place of one that only the sender is sure to see."""
+    place = task.recipe.blobs
+    return replace(task, recipe=replace(task.recipe, blobs=aside)) if place and "://" not in place else task
+
+
+def _carried(prepared: Prepared, aside: str) -> list[tuple[str, Any]]:
+    """Ids of the blobs that were stored aside, and where Ray has their bytes; the files are gone then."""
+    ray: Any = importlib.import_module("ray")
+    carried: list[tuple[str, Any]] = []
+    for identity in prepared.blobs:
+        path = Path(aside) / identity
+        if path.exists():
+            carried.append((identity, ray.put(path.read_bytes())))
+            path.unlink()
+    return carried

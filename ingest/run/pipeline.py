@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from phidex.ingest.run.feed import Feed
 from phidex.ingest.run.plan import Alias, Done, Hashes, Planner, Work, file_of
 from phidex.ingest.run.prepare import Failed, Prepared, Recipe, Task, printable
 from phidex.ingest.run.report import FileReport, IngestReport
-from phidex.ingest.run.sink import Content, Piece, Sink
+from phidex.ingest.run.sink import Content, Details, Piece, Sink
 from phidex.ingest.run.worker import Page
 from phidex.ingest.run.workers import LostWorkerError, Pool, WorkerPool
 from phidex.ingest.sources.discover import discover, source_id
@@ -36,10 +37,12 @@ from phidex.settings import IngestSettings
 
 log = logging.getLogger(__name__)
 
+_LOOK_S = 0.1  # files without a task may hold up what workers have to say for so long
 _WAIT_S = 0.01  # for a file to be found, while workers may have something to say
 _BATCH_SOURCES = 64  # committed together; or as soon as so many pieces wait, or the first of them for so long
 _BATCH_PIECES = 1500
 _BATCH_S = 0.5
+_REFRESHED = 256  # sources of which something else is said now, told to the sink together
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,36 +99,26 @@ def ingest_files(
     started = time.monotonic()
     if sync and only:
         raise InputError("a part of a repository says nothing of what is gone from the rest", hint="sync without `only`")
-    known = sink.known()
-    recipe = recipe_of(settings, sink, blobs="" if dry_run else blobs, analysed=not dry_run)
-    recipe = replace(recipe, describe=describe)
-    planner = Planner(sink.name, known, recipe, None if tags is None else tuple(tags), source_id, hashes)
+    kept, told = "" if dry_run else blobs, listeners or Listeners()
+    recipe = replace(recipe_of(settings, sink, blobs=kept, analysed=not dry_run), describe=describe)
+    planner = Planner(sink.name, sink.known(), recipe, None if tags is None else tuple(tags), source_id, hashes)
+    find = partial(discover, targets, exclude=exclude, settings=settings, ref=ref, only=only, on_progress=told.fetch)
     with contextlib.ExitStack() as stack:
         place = workspace or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phidex-")))
-        told = listeners or Listeners()
-        find = partial(
-            discover,
-            targets,
-            exclude=exclude,
-            workspace=place,
-            settings=settings,
-            ref=ref,
-            only=only,
-            on_progress=told.fetch,
-        )
-        if pool is None:
-            pool = stack.enter_context(
-                WorkerPool(workers=settings.workers, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
-            )
-        feed = stack.enter_context(Feed(find, planner))
-        run = _Run(sink, feed, planner, told, blobs=Blobs(blobs) if blobs and not dry_run else None, dry_run=dry_run)
-        run.work(pool)
+        workers = pool or stack.enter_context(_workers(settings))
+        feed = stack.enter_context(Feed(partial(find, workspace=place), planner))
+        run = _Run(sink, feed, planner, told, blobs=Blobs(kept) if kept else None, dry_run=dry_run)
+        run.work(workers)
         if sync:
             run.remove_vanished(targets)
         run.report.left_out = feed.skipped
-        run.report.workers_replaced = pool.replaced
+        run.report.workers_replaced = workers.replaced
     run.report.seconds_to_searchable = time.monotonic() - started
     return run.report
+
+
+def _workers(settings: IngestSettings) -> WorkerPool:
+    return WorkerPool(workers=settings.workers, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
 
 
 def recipe_of(settings: IngestSettings, sink: Sink, *, blobs: str = "", analysed: bool = True) -> Recipe:
@@ -171,6 +164,8 @@ class _Run:
         self._batch: list[Prepared] = []
         self._batch_pieces = 0
         self._batch_since = 0.0
+        self._began = blobs.now() if blobs else datetime.min.replace(tzinfo=UTC)
+        self._details: list[Details] = []
 
     def work(self, pool: Pool) -> None:
         """Take all files through."""
@@ -187,6 +182,7 @@ class _Run:
             if self._batch and time.monotonic() - self._batch_since > _BATCH_S:
                 self._commit()
         self._commit()
+        self._refresh()
         self._name_aliases()
         self.report.files.sort(key=lambda file: self._order[file.path])
 
@@ -209,8 +205,12 @@ class _Run:
         self._set_aliases(without=gone)
 
     def _tasks(self) -> Iterator[Task | None]:
-        """The tasks, as files are found; what needs none is reported on the way."""
+        """The tasks, as files are found, and now and then None; what needs none is reported on the way."""
+        looked = time.monotonic()
         while not self._feed.ended:
+            if time.monotonic() - looked > _LOOK_S:  # a long row of unchanged files
+                looked = time.monotonic()
+                yield None
             step = self._feed.next(_WAIT_S)
             if step is not None:
                 shown = step.report.path if isinstance(step, Done) else step.shown
@@ -223,6 +223,9 @@ class _Run:
                     self._aliases.append(step)
                 case Done():
                     self._feed.release(step.found)
+                    self._details += (step.details,) if step.details else ()
+                    if len(self._details) == _REFRESHED:
+                        self._refresh()
                     self._tell(step.report)
                 case None:
                     yield None
@@ -252,11 +255,16 @@ class _Run:
         for one, count in zip(self._batch, self._sink.replace_many(contents), strict=True):
             work = self._works.pop(one.number)
             if self._blobs and (one.blobs or one.source.id in self._planner.known):
-                self._blobs.keep_only(one.source.id, one.blobs)
+                self._blobs.keep_only(one.source.id, one.blobs, before=self._began)
             self._feed.release(work.found)
             self._tell(self._told_of(one, work, count))
         self._batch.clear()
         self._batch_pieces = 0
+
+    def _refresh(self) -> None:
+        if self._details and not self.report.dry_run:
+            self._sink.refresh(self._details)
+        self._details.clear()
 
     def _preview(self, prepared: Prepared) -> None:
         work = self._works[prepared.number]

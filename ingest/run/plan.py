@@ -16,9 +16,9 @@ from urllib.parse import unquote_to_bytes, urlparse
 
 from phidex.errors import InputError
 from phidex.ingest.code.source import is_code
-from phidex.ingest.run.prepare import Recipe, Task, hash_file, printable
+from phidex.ingest.run.prepare import Recipe, Task, hash_file, is_current, printable, suffix_of
 from phidex.ingest.run.report import FileReport, Outcome
-from phidex.ingest.run.sink import Known
+from phidex.ingest.run.sink import Details, Known
 from phidex.ingest.sources.found import Found
 from phidex.ingest.sources.remote import target_kind
 
@@ -50,10 +50,11 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A file with which there is nothing to do."""
+    """A file that need not be read; `details` where they are others than the sink has."""
 
     report: FileReport
     found: Found
+    details: Details | None = None
 
 
 Step = Work | Alias | Done
@@ -61,13 +62,14 @@ Step = Work | Alias | Done
 
 @dataclass(slots=True)
 class _Entry:
-    """A source, as it will be behind this run."""
+    """A source, as it will be behind this run; its metadata only where it is not read."""
 
     digest: str
     uri: str
     also: tuple[str, ...]
     tags: tuple[str, ...]
     sha256: str
+    metadata: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -100,12 +102,12 @@ class Planner:
 
     def __post_init__(self) -> None:
         for identity, known in self.known.items():
-            self._sources[identity] = _Entry(known.digest, known.uri, known.also, known.tags, known.sha256)
+            self._sources[identity] = _Entry(known.digest, known.uri, known.also, known.tags, known.sha256, known.metadata)
             self._named[identity] = known.also
             for uri in (known.uri, *known.also):
                 self._by_uri.setdefault(uri, identity)
             if known.digest:
-                self._by_bytes.setdefault((known.sha256, _suffix(known.uri)), identity)
+                self._by_bytes.setdefault((known.sha256, suffix_of(known.uri)), identity)
 
     def steps(self, found: Iterator[Found]) -> Iterator[Step]:
         """What is to be done with each file, in order."""
@@ -157,7 +159,7 @@ class Planner:
         shown = printable(found.shown or found.path)
         self.seen.add(uri)
         if found.reason:
-            outcome: Outcome = "failed" if found.failed else "skipped"
+            outcome: Outcome = "failed" if found.failed else "duplicate" if found.duplicate else "skipped"
             self.blind += [shown] if found.failed else []
             hint = found.hint or ("check its permissions" if found.failed else "")
             return Done(FileReport(shown, outcome, reason=printable(found.reason), hint=hint), found)
@@ -178,12 +180,11 @@ class Planner:
     def _step_known(self, found: Found, uri: str, shown: str, own: str, sha256: str, size: int) -> Step:
         """Of the uri of a source, or of an alias that still has its bytes."""
         entry = self._sources[own]
-        tags = self._tags(entry)
-        digest = self.recipe.digest(sha256, tags)
         primary = entry.uri
+        digest = self.recipe.digest(sha256, suffix_of(primary))
         moved = uri != primary and _is_gone(primary)
-        if entry.digest == digest and not moved:
-            return Done(FileReport(shown, "unchanged"), found)
+        if is_current(entry.digest, digest) and not moved:
+            return self._step_unread(found, uri, shown, own)
         if sha256 != entry.sha256:  # of a primary: its aliases have other bytes from now on
             self._orphans += [path for path in map(file_of, entry.also) if path]
             for alias in entry.also:
@@ -192,35 +193,49 @@ class Planner:
         elif uri != primary:  # the alias comes first, and takes the source over
             entry.uri = uri
             entry.also = tuple(alias for alias in entry.also if alias != uri) + (() if moved else (primary,))
-        entry.digest, entry.sha256, entry.tags = digest, sha256, tags
-        self._by_bytes[sha256, _suffix(uri)] = own
+        entry.digest, entry.sha256, entry.tags = digest, sha256, self._tags(entry)
+        self._by_bytes[sha256, suffix_of(uri)] = own
         outcome: Outcome = "replaced" if own in self.known and self.known[own].digest else "added"
         return self._work(found, shown, own, size, outcome, f"was {_name(primary)}" if moved else "")
 
+    def _step_unread(self, found: Found, uri: str, shown: str, own: str) -> Step:
+        """Of bytes that are there: what is said of them may be new."""
+        entry = self._sources[own]
+        tags = self._tags(entry)
+        metadata = entry.metadata
+        if metadata is not None and uri == entry.uri:
+            metadata = _renewed(metadata, found.metadata)
+        if (tags, metadata) == (entry.tags, entry.metadata):
+            return Done(FileReport(shown, "unchanged"), found)
+        outcome: Outcome = "unchanged" if tags == entry.tags else "updated"
+        entry.tags, entry.metadata = tags, metadata
+        return Done(FileReport(shown, outcome), found, Details(own, tags, metadata or {}))
+
     def _step_new(self, found: Found, uri: str, shown: str, sha256: str, size: int) -> Step:
         """Of a uri that no source has."""
-        same = self._by_bytes.get((sha256, _suffix(uri)))
+        same = self._by_bytes.get((sha256, suffix_of(uri)))
         if same and self._sources[same].sha256 == sha256:
             entry = self._sources[same]
             if _is_gone(entry.uri):  # renamed: the same source under its new name
                 reason, entry.uri, entry.tags = f"was {_name(entry.uri)}", uri, self._tags(entry)
-                entry.digest = self.recipe.digest(sha256, entry.tags)
+                entry.digest = self.recipe.digest(sha256, suffix_of(uri))
                 self._by_uri[uri] = same
                 return self._work(found, shown, same, size, "replaced", reason)
-            if entry.digest == self.recipe.digest(sha256, self._tags(entry)):
+            if entry.tags == self._tags(entry) and is_current(entry.digest, self.recipe.digest(sha256, suffix_of(uri))):
                 entry.also = (*entry.also, uri)
                 self._by_uri[uri] = same
                 return Alias(shown, same, uri, f"the same bytes as {_name(entry.uri)}", found)
         identity = self._new_id(uri)
         tags = self.tags or ()
-        self._sources[identity] = _Entry(self.recipe.digest(sha256, tags), uri, (), tags, sha256)
+        self._sources[identity] = _Entry(self.recipe.digest(sha256, suffix_of(uri)), uri, (), tags, sha256)
         self._by_uri[uri] = identity
-        self._by_bytes[sha256, _suffix(uri)] = identity
+        self._by_bytes[sha256, suffix_of(uri)] = identity
         return self._work(found, shown, identity, size, "added", "")
 
     def _work(self, found: Found, shown: str, identity: str, size: int, outcome: Outcome, reason: str) -> Work:
         self._number += 1
         entry = self._sources[identity]
+        entry.metadata = None
         self._named[identity] = entry.also
         task = Task(
             self._number,
@@ -288,8 +303,10 @@ def _is_gone(uri: str) -> bool:
     return False
 
 
-def _suffix(uri: str) -> str:
-    return Path(uri).suffix.lower()
+def _renewed(metadata: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:
+    """What the document says of itself, with what is said of it now: an edited file may be as its commit has it again."""
+    kept = {key: value for key, value in metadata.items() if (key, value) != ("modified", "true")}
+    return {**kept, **found}
 
 
 def _name(uri: str) -> str:

@@ -23,7 +23,7 @@ from phidex.ingest.chunk import chunk_document
 from phidex.ingest.describe import Describe, describe_figures
 from phidex.ingest.language import document_language
 from phidex.ingest.options import DEFAULT, ParseOptions
-from phidex.ingest.parse import parse_file
+from phidex.ingest.parse import heeds_options, parse_file
 from phidex.ingest.records import Chunk, Parsed, Source
 from phidex.ingest.run.sink import Piece
 from phidex.ingest.tokens import TokenStarts, load_token_starts
@@ -55,12 +55,17 @@ class Recipe:
     blobs: str = ""
     describe: Describe | None = None
 
-    def digest(self, sha256: str, tags: Iterable[str]) -> str:
-        """What a source's committed content depends on: its bytes, its tags, and how they are read and cut."""
-        told = ((one.name, getattr(self.options, one.name)) for one in fields(self.options))
+    def digest(self, sha256: str, suffix: str) -> str:
+        """What a source's committed content depends on: its bytes, and how they are read and cut.
+
+        Args:
+            suffix: of the file's name, in lower case: the options are a part of it only where they matter.
+        """
+        heeds = heeds_options(suffix)
+        told = ((one.name, getattr(self.options, one.name)) for one in fields(self.options) if heeds)
         options = (f"{name}={value!r}" for name, value in told if name not in ("on_page", "passwords"))
-        parts = (sha256, _VERSION, str(self.chunk_tokens), str(self.tokenizer or ""), *options, *tags)
-        parts += ("described",) * (self.describe is not None)
+        parts = (sha256, _VERSION, str(self.chunk_tokens), str(self.tokenizer or ""), *options)
+        parts += ("described",) * (heeds and self.describe is not None)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
 
 
@@ -140,6 +145,23 @@ def prepare(task: Task, on_page: OnPage | None = None) -> Prepared | Failed:
     return Failed(task.number, printable(reason), hint, detail, time.monotonic() - started)
 
 
+def suffix_of(uri: str) -> str:
+    """The suffix of the name that the uri ends in, in lower case."""
+    return Path(uri).suffix.lower()
+
+
+def until_installed(digest: str) -> str:
+    """The digest of what could be read without all of Tesseract: no longer the same once something is installed."""
+    from phidex.ingest.ocr.tesseract import installed
+
+    return f"{digest}@{installed()}"
+
+
+def is_current(committed: str, digest: str) -> bool:
+    """Whether what was committed is what would be made now."""
+    return committed == digest or ("@" in committed and committed == until_installed(digest))
+
+
 def printable(text: Path | str) -> str:
     """The text with the bytes of file names that are no UTF-8 replaced, so that it can be stored and printed anywhere."""
     return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -167,6 +189,15 @@ def _unreadable(exc: OSError) -> InputError:
     return InputError(f"cannot be read: {exc.strerror}", hint="check that it exists and that you may read it")
 
 
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Another one after each change of the file: size, time of change and inode."""
+    try:
+        status = path.stat()
+    except OSError as exc:
+        raise _unreadable(exc) from exc
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -176,8 +207,9 @@ def _read(path: Path) -> bytes:
 
 def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
     recipe = task.recipe
+    stamp = None
     if task.data is None and task.size_bytes > _LARGE_BYTES:  # a parser that can will read it piece by piece
-        data = None
+        data, stamp = None, _stamp(task.path)
         sha256, size = hash_file(task.path, recipe.max_file_mb)
     else:  # hashed again, of what is parsed: the file may have changed since it was found
         data = _read(task.path) if task.data is None else task.data
@@ -188,6 +220,8 @@ def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
         parsed = describe_figures(parsed, recipe.describe, beat)
     beat()
     images, original = _store(task, parsed, data, sha256)
+    if data is None and _stamp(task.path) != stamp:
+        raise InputError("changed while it was read", hint="ingest it again once nobody writes to it")
     del data
     language = document_language([block.text for block in parsed.blocks if block.kind != "code"])
     source = _source(task, parsed, sha256=sha256, size=size, language=language, blob=original)
@@ -207,7 +241,10 @@ def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
         if len(pieces) % _ANALYSES_A_BEAT == 0:
             beat()
     blobs = tuple(dict.fromkeys((*filter(None, images), *filter(None, (original,)))))
-    return Prepared(task.number, source, recipe.digest(sha256, task.tags), pieces, parsed.warnings, blobs)
+    digest = recipe.digest(sha256, suffix_of(task.uri))
+    if parsed.lacks_tesseract:
+        digest = until_installed(digest)
+    return Prepared(task.number, source, digest, pieces, parsed.warnings, blobs)
 
 
 def _store(task: Task, parsed: Parsed, data: bytes | None, sha256: str) -> tuple[tuple[str, ...], str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from phidex.ingest.run.sink import Difference
 from phidex.ingest.sources.found import Skipped
 
-Outcome = Literal["added", "replaced", "unchanged", "duplicate", "removed", "failed", "skipped"]
+Outcome = Literal["added", "replaced", "updated", "unchanged", "duplicate", "removed", "failed", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -18,8 +18,8 @@ class FileReport:
     """What became of one file.
 
     Args:
-        outcome: "duplicate": its bytes are there under another name, and are cited under both; "removed": its source, since
-            the file is gone.
+        outcome: "updated": its tags alone; "duplicate": its bytes are there under another name, and are cited under both;
+            "removed": its source, since the file is gone.
         reason: why it failed or was skipped, or what it is a duplicate of.
         warnings: what was lost or repaired on the way.
         hint: what to do about a failure.

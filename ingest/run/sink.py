@@ -7,7 +7,7 @@ costly to make of a text is made beside the parsing, and comes back beside its c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phidex.ingest.records import Chunk, Source
@@ -24,6 +24,7 @@ class Known:
         digest: under which its content was last committed; "" when it never was, or is being changed right now.
         sha256: of the committed bytes.
         also: uris of other documents with the same bytes.
+        metadata: `Source.metadata`.
     """
 
     digest: str
@@ -31,6 +32,16 @@ class Known:
     uri: str
     also: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is said of a source beside its content: it may change while the bytes do not."""
+
+    source_id: str
+    tags: tuple[str, ...]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,10 @@ class Sink(Protocol):
         """Let the source's bytes be known under these other uris (`Source.also`); its content stays as it is."""
         ...
 
+    def refresh(self, details: Sequence[Details]) -> None:
+        """Give sources other tags and metadata, each in one step; their content stays as it is."""
+        ...
+
     def remove(self, source_id: str) -> object:
         """Remove a source, out of sight in one step."""
         ...
@@ -114,6 +129,9 @@ class Void:
         return Difference(sum(1 for _ in pieces), 0, 0)
 
     def set_aliases(self, source_id: str, uris: Sequence[str]) -> None:
+        """Forgotten."""
+
+    def refresh(self, details: Sequence[Details]) -> None:
         """Forgotten."""
 
     def remove(self, source_id: str) -> None:

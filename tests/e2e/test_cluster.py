@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
+import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.builders import Kept
 from tests.ingest.cluster_nodes import cluster
 
 from phidex import Phidex
 from phidex.errors import ConfigError
+from phidex.ingest.run.cluster import Cluster, ClusterPool
+from phidex.ingest.run.pipeline import ingest_files
 from phidex.settings import EmbedSettings, IngestSettings, Settings
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
@@ -58,6 +64,26 @@ def test_a_node_is_lost_in_the_middle_and_nothing_is(tmp_path: Path) -> None:
         assert local.status()["collections"]["default"]["chunks"] == chunks
         here = {(hit.chunk.id.split("-")[0], hit.chunk.text) for hit in local.search("harbour of case 42", limit=5)}
     assert there == here
+
+
+def test_blobs_come_back_into_our_folder_and_a_lost_cluster_spoils_no_report(tmp_path: Path) -> None:
+    """What nodes cannot know the place of: members of an archive are kept as blobs."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"note-{number}.md", f"# Note {number}\n\nThe boiler of house {number} is new.\n")
+    with cluster() as nodes, Cluster(nodes.address) as connected:
+        kept, place = Kept(), tmp_path / "blobs"
+        pool = ClusterPool(connected)
+        run = partial(ingest_files, [tmp_path / "all.zip"], kept, IngestSettings(), blobs=str(place))  # pyright: ignore[reportCallIssue]
+        report = run(pool=pool)
+        assert (report.count("added"), report.workers_replaced) == (3, 0)
+        there = sorted(path.read_text().splitlines()[0] for path in place.rglob("*.md"))
+        assert there == ["# Note 0", "# Note 1", "# Note 2"]
+        nodes.kill(1)
+        while not pool.replaced:  # until Ray has noticed
+            time.sleep(0.2)
+        connected.close()
+        assert pool.replaced == 1  # as far as was known at last
 
 
 def test_no_cluster_is_a_clear_error(tmp_path: Path) -> None:

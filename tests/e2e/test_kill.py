@@ -24,7 +24,8 @@ from tests.retrieval.engines import pid_of
 from phidex.errors import NotFoundError
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.search import Filters, search
+from phidex.retrieval.filters import Filters
+from phidex.retrieval.search import search
 from phidex.retrieval.store import Store, Where
 from phidex.sdk import Phidex
 
@@ -162,7 +163,7 @@ def committed(phidex: Phidex) -> dict[str, str]:
 def is_writing(phidex: Phidex) -> bool:
     """Whether an ingest has begun to write and has not committed yet."""
     try:
-        return bool(phidex._open("default").transitions().unborn)  # pyright: ignore[reportPrivateUsage]
+        return bool(phidex._library.collection("default").transitions().unborn)  # pyright: ignore[reportPrivateUsage]
     except NotFoundError:  # not made yet
         return False
 

@@ -132,3 +132,25 @@ def test_following_a_folder(phidex_cli: CommandLine, tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_followed_file_may_go_and_come_back(phidex_cli: CommandLine, tmp_path: Path) -> None:
+    """The others are followed meanwhile; that it is gone is said once."""
+    author, folder = Author(13), tmp_path / "docs"
+    one, two = author.document("one.md", 2), author.document("two.md", 2)
+    one.write(folder)
+    two.write(folder)
+    with phidex_cli.start("ingest", folder / "one.md", folder / "two.md", "--watch", "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["counts"]["added"] == 2
+        (folder / "one.md").unlink()
+        assert json.loads(process.stdout.readline())["counts"]["unchanged"] == 1
+        two = author.edited(two)
+        two.write(folder)
+        assert json.loads(process.stdout.readline())["counts"]["replaced"] == 1
+        author.edited(one).write(folder)
+        assert json.loads(process.stdout.readline())["counts"]["replaced"] == 1
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert errors.count("one.md is gone for now") == 1
+    assert "Traceback" not in errors

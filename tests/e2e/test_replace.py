@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +35,8 @@ from phidex.retrieval import choose
 from phidex.retrieval.choose import Choice
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.search import Filters, search
+from phidex.retrieval.filters import Filters
+from phidex.retrieval.search import search
 from phidex.retrieval.store import Floats, Store
 from phidex.sdk import Phidex
 
@@ -263,7 +266,7 @@ def test_tags_change(phidex: Phidex, embedder: CountingEmbedder, tmp_path: Path)
     phidex.ingest(path, tags=["draft"])
     embedder.asked.clear()
     report = phidex.ingest(path, tags=["final", "2024"])
-    assert (report.count("replaced"), report.embedded, embedder.asked) == (1, 0, [])
+    assert (report.count("updated"), report.embedded, embedder.asked) == (1, 0, [])
 
     def tagged(tag: str) -> int:
         return len(phidex.search(document.word, filters=Filters(tags=(tag,))))
@@ -273,8 +276,53 @@ def test_tags_change(phidex: Phidex, embedder: CountingEmbedder, tmp_path: Path)
     assert phidex.ingest(path, tags=["final", "2024"]).count("unchanged") == 1
     assert phidex.ingest(path).count("unchanged") == 1  # without tags, those that it has stay
     assert tagged("final") == 3
-    assert phidex.ingest(path, tags=[]).count("replaced") == 1
+    assert phidex.ingest(path, tags=[]).count("updated") == 1
     assert (tagged("final"), phidex.sources()[0].source.tags) == (0, ())
+
+
+def test_passages_of_earlier_runs_are_told_apart(phidex: Phidex, embedder: CountingEmbedder, tmp_path: Path) -> None:
+    author = Author(17)
+    phidex.ingest(author.document("one.md", 3).write(tmp_path), dense="later")
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(pdf_bytes(["x"])[:300])
+    report = phidex.ingest(broken)
+    assert (report.count("failed"), report.embedded) == (1, 3)
+    assert report.notes == ["3 passages of earlier runs (1 source) got the dense vectors that were still missing too"]
+    assert phidex.ingest(author.document("two.md", 2).write(tmp_path)).notes == []
+
+
+def test_pictures_of_what_was_never_committed_go_in_time(phidex: Phidex, tmp_path: Path) -> None:
+    stray = phidex.settings.data / "blobs" / "default" / str(uuid.uuid4()) / f"{'0' * 32}.png"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"picture")
+    phidex.ingest(Author(18).document("one.md", 1).write(tmp_path))
+    assert stray.exists()  # its source may be about to come
+    day_ago = time.time() - 86_500
+    for path in (stray, stray.parent.parent / ".swept"):
+        os.utime(path, (day_ago, day_ago))
+    phidex.ingest(tmp_path / "one.md")
+    assert not stray.parent.exists()
+
+
+def test_an_unchanged_file_follows_its_repository(phidex: Phidex, tmp_path: Path) -> None:
+    """Citations name the commit that is there now; nothing is read again for that."""
+    author, repo = Author(19), tmp_path / "repo"
+    author.document("same.md", 1).write(repo)
+    edited = author.document("other.md", 2)
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *words]
+        return subprocess.run(command, cwd=repo, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    for document in (edited, author.edited(edited)):
+        document.write(repo)
+        git("add", ".")
+        git("commit", "-qm", "x")
+        report = phidex.ingest(repo)
+        commits = {entry.source.metadata["commit"] for entry in phidex.sources()}
+        assert commits == {git("rev-parse", "HEAD")}
+    assert (report.count("unchanged"), report.count("replaced")) == (1, 1)
 
 
 def test_removal(phidex: Phidex, tmp_path: Path) -> None:
@@ -350,7 +398,8 @@ def encrypted_pdf() -> bytes:
 
 def test_bad_files_spoil_nothing_else(phidex: Phidex, tmp_path: Path) -> None:
     folder = tmp_path / "docs"
-    good = [Author(12).document(name, 2) for name in ("aaa.pdf", "zzz.md")]
+    author = Author(12)
+    good = [author.document(name, 2) for name in ("aaa.pdf", "zzz.md")]
     for document in good:
         document.write(folder)
     bad = {

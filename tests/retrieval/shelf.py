@@ -71,8 +71,9 @@ def texts_of(collection: Collection, of: Source) -> tuple[str, ...]:
 
 
 def found(collection: Collection, word: str) -> set[tuple[str, str]]:
-    """Source titles and texts that a search for a word finds."""
-    return {(hit.source.title, hit.chunk.text) for hit in search(collection, word, embedder=None, limit=500)}
+    """Source titles and texts that a search for a word finds, copies in other sources included."""
+    hits = search(collection, word, embedder=None, limit=500)
+    return {(place.source.title, hit.chunk.text) for hit in hits for place in (hit, *hit.also)}
 
 
 @pytest.fixture

@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import cast
 
 import pytest
 from tests.builders import store
-from tests.retrieval.shelf import Stepping, Sums, chunks, edge, found, source, texts_of
+from tests.retrieval.shelf import Stepping, Sums, chunks, edge, found, killed_before, source, texts_of
 
 from phidex.errors import ConfigError, InputError, NotFoundError, ServiceError
 from phidex.ingest.records import Chunk, LineLocator
-from phidex.ingest.run.sink import Content, Difference
+from phidex.ingest.run.sink import Content, Details, Difference
 from phidex.retrieval import versions
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.store import Match, Store, Where
@@ -147,6 +148,64 @@ def test_preview_says_what_would_change_and_writes_nothing(collection: Collectio
     assert texts_of(collection, of) == ("one", "two", "three")
 
 
+def test_tags_and_metadata_change_without_the_content(store: Store, collection: Collection) -> None:
+    one, two = source("a", tags=("x",)), source("b")
+    for of in (one, two):
+        collection.replace(of, "v1", chunks(of, "rain", f"of {of.title}"))
+
+    def tagged(tag: str) -> int:
+        return store.count(collection.points, Where((Match("tags", (tag,)),)))
+
+    stamp = collection.stamp()
+    details = [
+        Details(one.id, ("y", "z"), {"commit": "c2"}),
+        Details(two.id, (), {"commit": "c2"}),
+        Details(source("c").id, (), {}),
+    ]
+    collection.refresh(details)
+    assert (tagged("x"), tagged("y"), tagged("z")) == (0, 2, 2)
+    known = collection.known()
+    assert {(known[of.id].tags, known[of.id].metadata["commit"], known[of.id].digest) for of in (one, two)} == {
+        (("y", "z"), "c2", "v1"),
+        ((), "c2", "v1"),
+    }
+    assert not collection.transitions().hidden()
+    assert collection.stamp() != stamp  # readers that remember sources look anew
+
+
+def test_a_kill_before_each_write_of_a_refresh(store: Store, collection: Collection) -> None:
+    of = source("a")
+    for write in count(1):
+        collection.replace(of, f"v{write}", chunks(of, "rain", "snow"))
+        details = [Details(of.id, ("new",), {"commit": "c2"})]
+        was_killed = killed_before(store, write, lambda mortal, it=details: Collection.open(mortal, "c").refresh(it))
+        known = Collection.open(store, "c").known()[of.id]
+        assert (known.tags, known.metadata) in (((), {}), (("new",), {"commit": "c2"}))
+        Collection.open(store, "c").recover()
+        assert store.count(collection.points, Where((Match("tags", ("new",)),))) == 2 * len(known.tags)
+        if not was_killed:
+            assert (write > 3, known.tags) == (True, ("new",))
+            return
+
+
+def test_what_was_never_committed_is_not_waited_for(store: Store, collection: Collection, embedder: Sums) -> None:
+    """Neither counted nor embedded, before a next run clears it."""
+    collection.replace(source("a"), "v1", chunks(source("a"), "rain"))
+    other = Content(source("b"), "v1", pieces("b", "snow", "hail"))
+    write = next(
+        number
+        for number in count(1)
+        if not killed_before(store, number, lambda mortal: Collection.open(mortal, "c").replace_many([other]))
+        or store.count(collection.points, Where()) == 3
+    )
+    assert write > 1
+    opened = Collection.open(store, "c")
+    assert (opened.count(), opened.pending()) == (1, 1)
+    assert {entry.source.title: entry.pending for entry in opened.entries()} == {"a": 1, "b": 0}
+    assert opened.embed_pending(embedder) == 1
+    assert embedder.asked == ["rain"]
+
+
 def test_names_of_one_content(collection: Collection) -> None:
     of = source("a")
     collection.replace(of, "v1", chunks(of, "rain"))
@@ -182,7 +241,7 @@ def test_what_raises_while_it_is_read_leaves_all_as_it_was(collection: Collectio
         collection.replace_many([other, Content(source("b"), "v1", broken())])
     assert found(collection, "rain") == {("a", "rain one"), ("a", "rain two")}
     assert collection.store.count(collection.points, Where()) == 2
-    assert {identity: known.digest for identity, known in collection.known().items()} == {of.id: ""}  # to be ingested again
+    assert {identity: known.digest for identity, known in collection.known().items()} == {of.id: "v1"}
     assert not collection.transitions().hidden()
     assert collection.replace_many([other]) == [1]
 

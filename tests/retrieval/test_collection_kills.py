@@ -136,8 +136,7 @@ def live(store: Store, model: Model, action: Action, kill: Callable[[], int | No
         was_killed = killed_before(store, write, lambda mortal: perform(mortal, model, action))
         seen = look(store)
         for name in NAMES:
-            old, new, there = (sorted(texts.get(name, ())) for texts in (before, model.texts, seen))
-            # Sorted: where a passage that stays is to stand, and its tags, are written ahead of the commit.
+            old, new, there = (texts.get(name, ()) for texts in (before, model.texts, seen))
             assert there in ((old, new) if was_killed else (new,)), name
         if not was_killed:
             break

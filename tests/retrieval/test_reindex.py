@@ -23,7 +23,7 @@ from phidex.retrieval.choose import Choice, renew_embedder
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.reindex import check_room, made_of, reindex
-from phidex.retrieval.search import search
+from phidex.retrieval.search import SearchOptions, search
 from phidex.retrieval.store import Match, Store, Where
 from phidex.sdk import Phidex
 from phidex.settings import EmbedSettings
@@ -31,6 +31,7 @@ from phidex.settings import EmbedSettings
 __all__ = ["edge", "memory", "store"]  # fixtures
 
 OLD, NEW = Sums("old", 4), Sums("new", 8)
+ALL = SearchOptions(collapse=False)
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_readers_and_writers_notice_nothing(edge: Store) -> None:
     stop, errors, looks = threading.Event(), list[BaseException](), list[int]()
     collection.replace_many(
         [
-            Content(source(f"s{n}"), "v1", [(chunk, None) for chunk in chunks(source(f"s{n}"), f"hail {n}", "hail")])
+            Content(source(f"s{n}"), "v1", [(chunk, None) for chunk in chunks(source(f"s{n}"), f"hail {n}", f"hail again {n}")])
             for n in range(60)
         ]
     )
@@ -241,12 +242,12 @@ def test_readers_and_writers_notice_nothing(edge: Store) -> None:
     def read() -> None:
         embedders = {OLD.identity: OLD, NEW.identity: NEW}
         opened, since = Collection.open(store, "c"), time.monotonic()
-        ids = [hit.chunk.id for hit in search(opened, "hail", embedder=None, limit=500)]
+        ids = [hit.chunk.id for hit in search(opened, "hail", embedder=None, limit=500, options=ALL)]
         while not stop.is_set():
             if time.monotonic() - since > 0.5:
                 opened, since = Collection.open(store, "c"), time.monotonic()
             assert opened.meta.embedder is not None
-            hits = search(opened, "hail", embedder=embedders[opened.meta.embedder], limit=500)
+            hits = search(opened, "hail", embedder=embedders[opened.meta.embedder], limit=500, options=ALL)
             assert len({hit.chunk.id for hit in hits if hit.chunk.text.startswith("hail")}) == 120
             assert len(collection.chunks(ids)) == 120  # opened long ago
             looks.append(len(hits))

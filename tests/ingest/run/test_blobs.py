@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,11 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
     memory.MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
+def later() -> datetime:
+    """A moment behind everything that was put."""
+    return datetime.now(UTC) + timedelta(seconds=1)
+
+
 def test_what_is_put_is_there(blobs: Blobs) -> None:
     identity = blobs.put(ONE, b"picture", ".png")
     assert identity.startswith(f"{ONE}/")
@@ -43,11 +50,56 @@ def test_what_is_put_is_there(blobs: Blobs) -> None:
 
 def test_a_newer_version_leaves_what_it_names(blobs: Blobs) -> None:
     old, kept, other = blobs.put(ONE, b"old"), blobs.put(ONE, b"kept", ".png"), blobs.put(TWO, b"old")
-    blobs.keep_only(ONE, (kept,))
+    blobs.keep_only(ONE, (kept,), before=later())
     assert [blobs.exists(one) for one in (old, kept, other)] == [False, True, True]
-    blobs.keep_only(ONE, ())
+    blobs.keep_only(ONE, (), before=later())
     assert [blobs.exists(one) for one in (kept, other)] == [False, True]
-    blobs.keep_only(str(uuid.uuid4()), ())  # of which there are none
+    blobs.keep_only(str(uuid.uuid4()), (), before=later())  # of which there are none
+
+
+def test_what_another_run_has_just_written_stays(blobs: Blobs) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    theirs, ours = blobs.put(ONE, b"theirs"), blobs.put(ONE, b"ours")
+    blobs.keep_only(ONE, (ours,), before=before)
+    assert blobs.exists(theirs)
+    blobs.keep_only(ONE, (), before=before)
+    assert blobs.exists(theirs)
+    assert blobs.exists(ours)
+
+
+def test_leavings_of_sources_that_never_came_to_be_are_swept(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    ids = [str(uuid.uuid4()) for _ in range(4)]
+    held, stray, fresh, unlooked = (blobs.put(identity, b"picture", ".png") for identity in ids)
+    day_ago = time.time() - 86_500
+    for name in (held, stray):
+        os.utime(tmp_path / name, (day_ago, day_ago))
+    looks: list[int] = []
+
+    def known() -> list[str]:
+        looks.append(1)
+        return ids[:1]
+
+    blobs.sweep(known)
+    assert [blobs.exists(one) for one in (held, stray, fresh)] == [True, False, True]
+    os.utime(tmp_path / unlooked, (day_ago, day_ago))
+    blobs.sweep(known)
+    assert (len(looks), blobs.exists(unlooked)) == (1, True)  # once a day is enough
+    os.utime(tmp_path / ".swept", (day_ago, day_ago))
+    blobs.sweep(known)
+    assert not blobs.exists(unlooked)
+    Blobs(tmp_path / "none").sweep(known)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_clock_is_that_of_the_place(blobs: Blobs, tmp_path: Path) -> None:
+    before = blobs.now()
+    named = blobs.put(ONE, b"new")
+    blobs.keep_only(ONE, (), before=before)
+    assert blobs.exists(named)
+    time.sleep(0.02)
+    blobs.keep_only(ONE, (), before=blobs.now())
+    assert not blobs.exists(named)
 
 
 def test_they_go_with_their_source_and_collection(blobs: Blobs) -> None:

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import sys
+import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from tests.builders import Author, Document, Here, Kept, pdf_bytes
 
 from phidex.errors import InputError, NotFoundError, ServiceError
 from phidex.ingest.records import Chunk
+from phidex.ingest.run import pipeline
 from phidex.ingest.run.pipeline import Listeners, ingest_files, recipe_of
+from phidex.ingest.run.prepare import Task
 from phidex.ingest.run.report import FileReport, IngestReport
 from phidex.ingest.run.sink import Content, Difference, Void
+from phidex.ingest.run.workers import Event
 from phidex.settings import IngestSettings
 
 
@@ -195,8 +199,9 @@ def test_what_only_some_parsers_need_comes_from_the_setting_of_its_name() -> Non
     recipe = recipe_of(settings(max_pages=7, passwords=("secret",)), Kept())
     assert recipe.options.max_pages == 7
     assert recipe.options.passwords == ("secret",)
-    assert recipe.digest("s", ()) == recipe_of(settings(max_pages=7), Kept()).digest("s", ())  # a password changes no content
-    assert recipe.digest("s", ()) != recipe_of(settings(max_pages=8), Kept()).digest("s", ())
+    same = recipe_of(settings(max_pages=7), Kept())
+    assert recipe.digest("s", ".pdf") == same.digest("s", ".pdf")  # a password changes no content
+    assert recipe.digest("s", ".pdf") != recipe_of(settings(max_pages=8), Kept()).digest("s", ".pdf")
 
 
 def test_errors_of_the_sink_end_the_run_and_the_workers(docs: Path) -> None:
@@ -208,6 +213,44 @@ def test_errors_of_the_sink_end_the_run_and_the_workers(docs: Path) -> None:
         ingest_files([docs], Down(), settings())
     with pytest.raises(NotFoundError):
         ingest_files([docs, docs / "nowhere"], Kept(), settings())
+
+
+def test_what_is_said_of_many_files_is_renewed_together(tmp_path: Path) -> None:
+    author, sink = Author(3), Kept()
+    for number in range(9):
+        author.document(f"{number}.md", 1).write(tmp_path)
+    ingest_files([tmp_path], sink, settings(), pool=Here())
+    calls: list[int] = []
+    refresh = sink.refresh
+    sink.refresh = lambda details: (calls.append(len(details)), refresh(details))[1]
+    dry = ingest_files([tmp_path], sink, settings(), pool=Here(), tags=["x"], dry_run=True)
+    assert (dry.count("updated"), calls) == (9, [])
+    assert ingest_files([tmp_path], sink, settings(), pool=Here(), tags=["x"]).count("updated") == 9
+    assert calls == [9]
+    assert {known.tags for known in sink.sources.values()} == {("x",)}
+    assert ingest_files([tmp_path], sink, settings(), pool=Here()).count("unchanged") == 9
+
+
+def test_workers_are_heard_during_a_long_row_of_unchanged_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    author, sink = Author(4), Kept()
+    for number in range(30):
+        author.document(f"{number}.md", 1).write(tmp_path)
+    ingest_files([tmp_path], sink, settings(), pool=Here())
+
+    class Waiting(Here):
+        nothing = 0
+
+        def run(self, tasks: Iterator[Task | None]) -> Iterator[Event]:
+            time.sleep(1)  # all files are found by now
+            for task in tasks:
+                assert task is None
+                self.nothing += 1
+                yield None
+
+    monkeypatch.setattr(pipeline, "_LOOK_S", -1.0)
+    pool = Waiting()
+    assert ingest_files([tmp_path], sink, settings(), pool=pool).count("unchanged") == 30
+    assert pool.nothing >= 30
 
 
 def test_small_files_are_committed_together(tmp_path: Path) -> None:

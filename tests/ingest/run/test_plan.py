@@ -12,7 +12,7 @@ import pytest
 
 from phidex.ingest.run.plan import Alias, Done, Hashes, Planner, Step, Work
 from phidex.ingest.run.prepare import Recipe
-from phidex.ingest.run.sink import Known
+from phidex.ingest.run.sink import Details, Known
 from phidex.ingest.sources.discover import source_id
 from phidex.ingest.sources.found import Found
 
@@ -51,12 +51,15 @@ class Shelf:
     def _carry_out(self, step: Step) -> tuple[str, str]:
         match step:
             case Work(_, shown, task, outcome, reason):
-                digest = self.recipe.digest(_sha(task.path), task.tags)
+                digest = self.recipe.digest(_sha(task.path), task.path.suffix)
                 self.known[task.source_id] = Known(digest, _sha(task.path), task.uri, task.also, task.tags)
                 return Path(shown).stem, f"{outcome} {reason}".strip()
             case Alias(shown, _, _, reason):
                 return Path(shown).stem, f"alias: {reason}"
-            case Done(report):
+            case Done(report, _, details):
+                if details:
+                    known = self.known[details.source_id]
+                    self.known[details.source_id] = replace(known, tags=details.tags, metadata=details.metadata)
                 return Path(report.path).stem, report.outcome
 
     def names(self) -> dict[str, set[str]]:
@@ -167,7 +170,7 @@ def test_vanished_files_are_removed_where_they_were_looked_for(shelf: Shelf, tmp
     shelf.write(a="one", b="two")
     shelf.plan()
     sha256 = _sha(elsewhere)
-    shelf.known["far"] = Known(shelf.recipe.digest(sha256, ()), sha256, elsewhere.as_uri())
+    shelf.known["far"] = Known(shelf.recipe.digest(sha256, elsewhere.suffix), sha256, elsewhere.as_uri())
     shelf.known["web"] = Known("d", "s", "https://host/doc.pdf")
     elsewhere.unlink()
     (shelf.folder / "b.md").unlink()
@@ -210,9 +213,41 @@ def test_tags_stay_where_none_are_given(shelf: Shelf) -> None:
     shelf.write(a="two")
     assert shelf.plan() == {"a": "replaced"}
     assert [known.tags for known in shelf.known.values()] == [("x",)]
-    assert shelf.plan(tags=("y",)) == {"a": "replaced"}
-    assert shelf.plan(tags=()) == {"a": "replaced"}
+    assert shelf.plan(tags=("y",)) == {"a": "updated"}
+    assert [known.tags for known in shelf.known.values()] == [("y",)]
+    assert shelf.plan(tags=()) == {"a": "updated"}
     assert [known.tags for known in shelf.known.values()] == [()]
+
+
+def test_what_is_said_of_a_file_is_renewed_without_reading_it(shelf: Shelf) -> None:
+    shelf.write(a="one")
+    shelf.plan()
+    (identity,) = shelf.known
+    shelf.known[identity] = replace(shelf.known[identity], metadata={"author": "Ada", "commit": "c1", "modified": "true"})
+
+    def details(commit: str) -> Details | None:
+        planner = Planner("c", shelf.known, shelf.recipe, None, source_id)
+        (step,) = planner.steps(iter([Found(shelf.folder / "a.md", metadata={"commit": commit})]))
+        assert isinstance(step, Done)
+        assert step.report.outcome == "unchanged"
+        return step.details
+
+    renewed = details("c2")
+    assert renewed is not None
+    assert renewed == Details(identity, (), {"author": "Ada", "commit": "c2"})
+    shelf.known[identity] = replace(shelf.known[identity], metadata=renewed.metadata)
+    assert details("c2") is None
+
+
+def test_a_file_that_is_about_to_be_read_needs_no_renewing(shelf: Shelf) -> None:
+    """It is named twice in one run."""
+    shelf.write(a="one")
+    planner = Planner("c", {}, shelf.recipe, ("x",), source_id)
+    named = [Found(shelf.folder / "a.md", metadata={"commit": "c1"})] * 2
+    first, second = planner.steps(iter(named))
+    assert isinstance(first, Work)
+    assert isinstance(second, Done)
+    assert second.details is None
 
 
 def test_the_same_bytes_with_other_tags_are_another_source(shelf: Shelf) -> None:

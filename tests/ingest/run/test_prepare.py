@@ -8,13 +8,17 @@ import pickle
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.builders import Author
 
 from phidex.errors import InputError
-from phidex.ingest.records import LineLocator
-from phidex.ingest.run.prepare import Failed, Prepared, Recipe, Task, hash_file, prepare
+from phidex.ingest.describe import Describe
+from phidex.ingest.parse import parse_file
+from phidex.ingest.records import LineLocator, Parsed
+from phidex.ingest.run import prepare as prepare_module
+from phidex.ingest.run.prepare import Failed, Prepared, Recipe, Task, hash_file, is_current, prepare
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_a_source_and_its_chunks(task: Task) -> None:
     assert (source.sha256, source.size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
     assert source.metadata["commit"] == "c1"
     assert len(list(result.pieces)) == 2
-    assert result.digest == task.recipe.digest(source.sha256, ("a",))
+    assert result.digest == task.recipe.digest(source.sha256, task.path.suffix)
     assert pickle.loads(pickle.dumps(result)) == result
 
 
@@ -69,6 +73,21 @@ def test_what_is_parsed_is_what_is_hashed(task: Task) -> None:
     task.path.write_text("# Other\n\nwords")
     result = prepared(task)
     assert result.source.sha256 == hashlib.sha256(task.path.read_bytes()).hexdigest()
+
+
+def test_a_large_file_that_changes_while_it_is_read_fails(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(path: Path, *_: object) -> Parsed:
+        parsed = parse_file(path)
+        path.write_text("# Another\n\nwith another text")
+        return parsed
+
+    monkeypatch.setattr(prepare_module, "_LARGE_BYTES", -1)
+    assert prepared(task).source.sha256 == hashlib.sha256(task.path.read_bytes()).hexdigest()
+    monkeypatch.setattr(prepare_module, "parse_file", parse)
+    failed = prepare(task)
+    assert isinstance(failed, Failed)
+    assert failed.reason == "changed while it was read"
+    assert "once nobody writes" in failed.hint
 
 
 def test_it_never_raises(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,18 +115,24 @@ def test_progress_is_told_while_chunks_are_analysed(task: Task) -> None:
 
 
 def test_the_digest_depends_on_all_that_decides_the_chunks(task: Task) -> None:
-    base = task.recipe.digest("s", ("a",))
+    base = task.recipe.digest("s", ".pdf")
     options = task.recipe.options
     others = [
-        task.recipe.digest("t", ("a",)),
-        task.recipe.digest("s", ("a", "b")),
-        replace(task.recipe, chunk_tokens=99).digest("s", ("a",)),
-        replace(task.recipe, tokenizer=Path("x")).digest("s", ("a",)),
-        replace(task.recipe, options=replace(options, quality="fast")).digest("s", ("a",)),
+        task.recipe.digest("t", ".pdf"),
+        replace(task.recipe, chunk_tokens=99).digest("s", ".pdf"),
+        replace(task.recipe, tokenizer=Path("x")).digest("s", ".pdf"),
+        replace(task.recipe, options=replace(options, quality="fast")).digest("s", ".pdf"),
     ]
-    assert len({base, *others}) == 6
+    assert len({base, *others}) == 5
     same = replace(task.recipe, options=replace(options, passwords=("x",), on_page=print), memory_mb=1, blobs="x")
-    assert same.digest("s", ("a",)) == base
+    assert same.digest("s", ".pdf") == base
+
+
+def test_options_change_only_what_they_concern(task: Task) -> None:
+    options = replace(task.recipe.options, quality="fast", ocr="off")
+    other = replace(task.recipe, options=options, describe=cast(Describe, print))
+    for suffix, same in ((".pdf", False), (".png", False), (".docx", False), (".md", True), (".py", True), (".html", True)):
+        assert (task.recipe.digest("s", suffix) == other.digest("s", suffix)) is same, suffix
 
 
 def test_files_that_cannot_be_hashed(tmp_path: Path) -> None:
@@ -117,3 +142,21 @@ def test_files_that_cannot_be_hashed(tmp_path: Path) -> None:
     for name, reason in (("pipe", "not a regular file"), ("large", "larger than 1 MB"), ("none", "No such file")):
         with pytest.raises(InputError, match=reason):
             hash_file(tmp_path / name, 1)
+
+
+def test_what_lacked_a_language_pack_is_read_again_once_something_is_installed(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have = ["none"]
+    monkeypatch.setattr("phidex.ingest.ocr.tesseract.installed", lambda: have[0])
+    parsed = replace(parse_file(task.path), lacks_tesseract=True)
+
+    def parse(*_: object) -> Parsed:
+        return parsed
+
+    monkeypatch.setattr(prepare_module, "parse_file", parse)
+    committed = prepared(task)
+    wanted = task.recipe.digest(committed.source.sha256, task.path.suffix)
+    assert is_current(committed.digest, wanted)
+    have[0] = "another pack"
+    assert not is_current(committed.digest, wanted)
