@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.rule import Rule
 
 from phidex import Phidex, PhidexError
-from phidex.show import AnswerPrinter, IngestProgress, save_pictures, show_report
+from phidex.progress import IngestProgress
+from phidex.show import AnswerPrinter, save_pictures, show_report
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "demo"

@@ -57,7 +57,11 @@ class Asker:
             candidates=self.settings.search.candidates,
             filters=filters,
             reranker=self.reranker,
-            options=SearchOptions(rerank_candidates=self.settings.rerank.candidates, diversity=self.settings.search.diversity),
+            options=SearchOptions(
+                rerank_candidates=self.settings.rerank.candidates,
+                collapse=self.settings.search.collapse,
+                diversity=self.settings.search.diversity,
+            ),
         )
 
     def events(

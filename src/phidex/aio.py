@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from phidex.generation.conversation import Conversation
     from phidex.ingest.options import Ocr, Quality
     from phidex.ingest.run.report import FileReport, IngestReport
+    from phidex.retrieval.backup import BackupReport
     from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.embed import Embedder
     from phidex.retrieval.filters import Filters
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from phidex.retrieval.rebuild import Progress
     from phidex.retrieval.reindex import ReindexReport
     from phidex.retrieval.rerank import Reranker
+    from phidex.retrieval.tuning import IndexState
 
 
 class AsyncPhidex:
@@ -196,6 +198,20 @@ class AsyncPhidex:
     async def languages(self, collection: str = "default") -> dict[str, int]:
         """See `Phidex.languages`."""
         return await asyncio.to_thread(self._sync.languages, collection)
+
+    async def backup(
+        self, path: PathLike, collection: str = "default", *, blobs: bool = True, replace: bool = False
+    ) -> BackupReport:
+        """See `Phidex.backup`."""
+        return await asyncio.to_thread(self._sync.backup, path, collection, blobs=blobs, replace=replace)
+
+    async def restore(self, path: PathLike, collection: str = "", *, replace: bool = False) -> BackupReport:
+        """See `Phidex.restore`."""
+        return await asyncio.to_thread(self._sync.restore, path, collection, replace=replace)
+
+    async def optimize(self, collection: str = "default") -> IndexState:
+        """See `Phidex.optimize`."""
+        return await asyncio.to_thread(self._sync.optimize, collection)
 
     async def remove(self, *names: str, collection: str = "default") -> list[str]:
         """See `Phidex.remove`."""

@@ -83,4 +83,5 @@ def _summary(target: Collection) -> dict[str, Any]:
         "pending": target.pending(),
         "languages": target.languages(),
         "embedder": target.meta.embedder.model if target.meta.embedder else "",
+        "index": target.store.index_state(target.points).to_dict(),
     }

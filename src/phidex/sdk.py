@@ -15,8 +15,11 @@ Here is what writes; what reads is in reading.py, and both open stores and model
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from phidex.errors import ConfigError, PhidexError
@@ -27,11 +30,15 @@ if TYPE_CHECKING:
     from phidex.ingest.run.pipeline import Listeners
     from phidex.ingest.run.plan import Hashes
     from phidex.ingest.run.report import FileReport, IngestReport
+    from phidex.retrieval.backup import BackupReport
     from phidex.retrieval.rebuild import Progress
     from phidex.retrieval.reindex import ReindexReport
+    from phidex.retrieval.tuning import IndexState
     from phidex.settings import IngestSettings
 
 __all__ = ["PathLike", "Phidex"]
+
+_LOOK_S = 0.2  # between two looks at an index that is being built
 
 
 class Phidex(Reading):
@@ -188,8 +195,8 @@ class Phidex(Reading):
         new vectors in one step. Interrupted, the same call goes on.
 
         Args:
-            embedder: "auto", "multilingual", "bundled", "none" (lexical search only), a hub id or a folder; None keeps the
-                collection's own where the settings name no other.
+            embedder: "auto", "multilingual", "bundled", "fast", "endpoint", "none" (lexical search only), a hub id or a folder;
+                None keeps the collection's own where the settings name no other.
             on_progress: called with what is being done, how many passages are done and how many there are.
 
         Raises:
@@ -209,6 +216,93 @@ class Phidex(Reading):
         self._library.keep(identity, choice)
         self._library.forget(collection)
         return report
+
+    def backup(
+        self,
+        path: PathLike,
+        collection: str = "default",
+        *,
+        blobs: bool = True,
+        replace: bool = False,
+        on_progress: Callable[[str, int, int], None] | None = None,
+    ) -> BackupReport:
+        """Write a collection to one file, from which either store can make it again. Others may search and ingest meanwhile.
+
+        Args:
+            blobs: with its pictures, and originals that lie nowhere else.
+            replace: whether a file that is there may be replaced. It stays until the new one is whole.
+            on_progress: called with the step ("points", "blobs"), how much of it is done and how much there is.
+
+        Raises:
+            InputError: the file exists, or cannot be written.
+            NotFoundError: there is no such collection.
+            ServiceError: the disk has no room, or the collection was reindexed meanwhile.
+        """
+        from phidex.retrieval.backup import backup
+
+        kept = self._library.blobs(collection) if blobs else None
+        target = self._library.collection(collection)
+        return backup(target, Path(path), blobs=kept, replace=replace, on_progress=on_progress)
+
+    def restore(
+        self,
+        path: PathLike,
+        collection: str = "",
+        *,
+        replace: bool = False,
+        on_progress: Callable[[str, int, int], None] | None = None,
+    ) -> BackupReport:
+        """Make a collection of a backup; it appears whole, with the last step.
+
+        Args:
+            collection: its name; "" for the one that it had.
+            replace: whether a collection of that name may be replaced. It is searched until the new one is whole.
+            on_progress: as for `backup`; further steps are "indexing" and "switching".
+
+        Raises:
+            InputError: the file is damaged or no backup, or the collection exists.
+            ConfigError: the file was made by a newer version.
+            ServiceError: the disk has no room, or the store failed.
+        """
+        from phidex.retrieval.archive import ArchiveReader
+        from phidex.retrieval.restore import restore
+
+        if not collection:
+            with closing(ArchiveReader(Path(path))) as reader:
+                collection = str(reader.manifest["collection"])
+        data = None if self.settings.store.url else self.settings.data
+        report = restore(
+            self._library.store(),
+            Path(path),
+            collection,
+            blobs=self._library.blobs(collection),
+            replace=replace,
+            data=data,
+            on_progress=on_progress,
+        )
+        self._library.forget(collection)
+        return report
+
+    def optimize(self, collection: str = "default", *, on_state: Callable[[IndexState], None] | None = None) -> IndexState:
+        """Bring a collection's index to what the settings say, and wait for it; it is searched all the while.
+
+        Large collections do this by themselves, in the background.
+
+        Args:
+            on_state: called with how it stands, a few times a second.
+
+        Raises:
+            NotFoundError: there is no such collection.
+        """
+        target, store = self._library.collection(collection), self._library.store()
+        store.optimize(target.points)
+        while True:
+            state = store.index_state(target.points)
+            if on_state:
+                on_state(state)
+            if state.step not in ("due", "building"):
+                return state
+            time.sleep(_LOOK_S)
 
     def remove(self, *names: str, collection: str = "default") -> list[str]:
         """Remove sources given by id, uri, path or file name; returns the uris of what was removed.

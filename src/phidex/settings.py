@@ -194,6 +194,9 @@ class SearchSettings(_Section):
 
     candidates: int = Field(default=100, ge=10, le=2000, description="hits asked of each leg before fusion")
     limit: int = Field(default=10, ge=1, le=500, description="hits returned")
+    collapse: bool = Field(
+        default=True, description="show passages that are nearly the same as one hit, which names the others"
+    )
     diversity: float = Field(
         default=0.0,
         ge=0,

@@ -1,4 +1,4 @@
-"""What the command line prints for people: progress, hits, answers, tables. Machines read `--json` instead."""
+"""What the command line prints for people: hits, answers, reports, tables. Machines read `--json` instead."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from phidex.doctor import Finding
@@ -22,14 +21,14 @@ from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat_wire import Delta
 from phidex.generation.extract import NOTICE
 from phidex.ingest.records import LineLocator, PageLocator, Source
-from phidex.ingest.run.report import OUTCOMES, FileReport, IngestReport
+from phidex.ingest.run.report import OUTCOMES, IngestReport
+from phidex.retrieval.archive import BackupReport
 from phidex.retrieval.catalogue import SourceEntry
 from phidex.retrieval.hit import Hit
-from phidex.retrieval.rebuild import Step
 from phidex.retrieval.reindex import ReindexReport
+from phidex.retrieval.tuning import IndexState
 
 _PREVIEW_CHARS = 280
-_NAME_CHARS = 40  # of a file's name in the progress
 _MIN_NAME_CHARS = 24  # of a source's name in a narrow table
 _STEM_CHARS = 60  # of a file's name in a picture's: names end at 255 bytes
 
@@ -46,81 +45,6 @@ def counted(number: int, noun: str) -> str:
     ('1 page', '2 pages')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-class IngestProgress:
-    """Progress on standard error: files and their pages a second, the long document being read, downloads, then passages
-    embedded, with the time left.
-
-    Silent where standard error is no terminal.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        screen = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=screen,
-            disable=quiet or not screen.is_terminal,
-            transient=True,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._pages = 0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def file_done(self, file: FileReport, number: int, total: int) -> None:
-        """One file more; `total` were found so far."""
-        self._pages += file.page_count
-        task = self._task("reading files", total)
-        seconds = next((one.elapsed for one in self._progress.tasks if one.id == task), None) or 0
-        rate = f"{counted(self._pages, 'page')}, {self._pages / seconds:.0f}/s" if self._pages and seconds else ""
-        self._progress.update(task, completed=number, total=total, rate=rate)
-        self._drop(file.path)
-
-    def page_done(self, name: str, done: int, total: int) -> None:
-        """A long document is at this page."""
-        self._progress.update(self._task(name, total), completed=done, total=total)
-
-    def fetched(self, name: str, done: int, total: int) -> None:
-        """A download has so many bytes of `total` (0 = not known)."""
-        self._progress.update(self._task(name, total >> 10), completed=done >> 10, total=total >> 10 or None, rate="KB")
-        if total and done >= total:
-            self._drop(name)
-
-    def embedded(self, done: int, total: int) -> None:
-        """More passages embedded."""
-        task = self._task("dense vectors", total)
-        self._progress.update(task, completed=done, total=total, rate="searchable meanwhile")
-
-    def reindexed(self, step: Step, done: int, total: int) -> None:
-        """A reindex is at this step, with so many passages of `total` done."""
-        names = {"copying": "text and lexical vectors", "embedding": "dense vectors", "switching": "switching over"}
-        self._progress.update(self._task(names[step], total), completed=done, total=total, rate="searchable meanwhile")
-
-    def clear(self) -> None:
-        """Take away what is shown: another round begins."""
-        for name in list(self._tasks):
-            self._drop(name)
-        self._pages = 0
-
-    def _task(self, name: str, total: int) -> TaskID:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(escape(name[-_NAME_CHARS:]), total=total or None, rate="")
-        return self._tasks[name]
-
-    def _drop(self, name: str) -> None:
-        if (task := self._tasks.pop(name, None)) is not None:
-            self._progress.remove_task(task)
 
 
 def show_reindex(report: ReindexReport) -> None:
@@ -368,3 +292,20 @@ def _place(source: Source, locator: Any) -> str:
         return f"[link={web.format(start=locator.start_line, end=locator.end_line)}]{text}[/link]"
     page = f"#page={locator.page_number}" if isinstance(locator, PageLocator) and locator.unit == "page" else ""
     return f"[link={source.uri}{page}]{text}[/link]" if source.uri.startswith("file:") else text
+
+
+def show_backup(report: BackupReport, *, restored: bool) -> None:
+    """What was written to a file, or made of it."""
+    what = f"{counted(report.sources, 'source')}, {counted(report.chunks, 'chunk')}, {counted(report.blobs, 'blob')}"
+    size = f"{report.size_bytes / 1e6:.1f} MB, {report.seconds:.1f} s"
+    path, name = escape(report.path), escape(report.collection)
+    console().print(f"{name}: {what} from {path} ({size})" if restored else f"{name}: {what} in {path} ({size})")
+
+
+def show_index(state: IndexState) -> None:
+    """How a collection is searched, and what is being done about it."""
+    layout = state.layout
+    how = "a graph (HNSW)" if layout.hnsw else "exact search"
+    held = f"{layout.quantization} vectors in memory" if layout.quantization != "none" else "full vectors"
+    outside = f", {counted(state.outside, 'point')} not in it yet" if state.outside else ""
+    console().print(f"{state.step}: {counted(state.points, 'point')}, {how}, {held}{outside}")

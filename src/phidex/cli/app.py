@@ -22,7 +22,7 @@ app = typer.Typer(
 for _command in (
     *(intake.ingest, intake.complete, intake.reindex),
     *(query.search, query.ask, query.chat),
-    *(manage.sources, manage.remove, manage.status),
+    *(manage.sources, manage.remove, manage.status, manage.backup, manage.restore, manage.optimize),
     *(run.doctor, run.ui),
 ):
     app.command()(_command)

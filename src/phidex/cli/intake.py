@@ -95,7 +95,8 @@ def ingest(
 
 def complete(collection: CollectionOption = "default", data: DataOption = None, as_json: JsonOption = False) -> None:
     """Write the dense vectors that are still missing (what `ingest --background` leaves to do)."""
-    from phidex.show import IngestProgress, counted
+    from phidex.progress import IngestProgress
+    from phidex.show import counted
 
     with open_phidex(data) as phidex, resumable(), IngestProgress(quiet=as_json) as progress:
         done = phidex.complete(collection, on_embed=progress.embedded)
@@ -116,7 +117,8 @@ def reindex(
     No document is read again. The collection is searched all the while, and switched in one step. Interrupted, the same
     command goes on.
     """
-    from phidex.show import IngestProgress, show_reindex
+    from phidex.progress import IngestProgress
+    from phidex.show import show_reindex
 
     with open_phidex(data) as phidex, resumable(), IngestProgress(quiet=as_json) as progress:
         report = phidex.reindex(collection, embedder, on_progress=progress.reindexed)
@@ -127,7 +129,7 @@ def reindex(
 
 
 def _take_in(phidex: Phidex, targets: Sequence[str], run: Mapping[str, Any], quiet: bool) -> IngestReport:
-    from phidex.show import IngestProgress
+    from phidex.progress import IngestProgress
 
     with resumable(), IngestProgress(quiet=quiet) as progress:
         return phidex.ingest(
@@ -142,7 +144,8 @@ def _take_in(phidex: Phidex, targets: Sequence[str], run: Mapping[str, Any], qui
 
 def _follow(phidex: Phidex, targets: Sequence[str], run: Mapping[str, Any], *, as_json: bool) -> None:
     """Ingest, and again after each change, with a report of each round in which something happened."""
-    from phidex.show import IngestProgress, counted, show_report
+    from phidex.progress import IngestProgress
+    from phidex.show import counted, show_report
 
     with resumable(), IngestProgress(quiet=as_json) as progress:
         first = [True]

@@ -82,6 +82,12 @@ EmbedderOption = Annotated[
     str | None, typer.Option("--embedder", help="auto, multilingual, bundled, fast, endpoint, none, a hub id or a folder.")
 ]
 
+# Of backups
+BackupArgument = Annotated[Path, typer.Argument(help="The backup's file.", metavar="FILE")]
+NameOption = Annotated[str, typer.Option("--name", help="Name of the collection (default: the one that it had).")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace what is there, once the new one is whole.")]
+NoBlobsOption = Annotated[bool, typer.Option("--no-blobs", help="Without pictures and downloaded originals.")]
+
 # Of the rest
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="File name, path, uri or id of sources.", metavar="SOURCE…")]
 AllOption = Annotated[bool, typer.Option("--all", help="Remove the whole collection.")]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,11 @@ from tests.ingest.scanned import ARTICLE, DPI, HEIGHT_PT, WIDTH_PT, boxes_of, im
 
 from phidex.errors import InputError
 from phidex.ingest.ocr.image import image_pdf, parse_image
+from phidex.ingest.ocr.scan import Scans
 from phidex.ingest.ocr.tesseract import Tesseract
 from phidex.ingest.options import ParseOptions
 from phidex.ingest.parse import SUFFIXES, parse_file, sniff
+from phidex.ingest.pdf.lines import Page
 from phidex.ingest.records import Parsed
 
 pymupdf: Any = _pymupdf  # its own types are incomplete
@@ -160,3 +165,50 @@ def test_sixteen_bits_a_pixel_are_read(tesseract: Tesseract) -> None:
     file = io.BytesIO()
     deep.save(file, "TIFF", dpi=(DPI, DPI))
     assert likeness(ARTICLE["en"], text_of(parse(file.getvalue()))) > 0.98
+
+
+@pytest.fixture
+def no_tesseract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be decoded is then refused at once, for another reason."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def damaged_images() -> Iterator[bytes]:
+    """Small images of every format, cut off anywhere and with bytes changed at random."""
+    rng = random.Random(17)
+    page = Image.new("L", (24, 16), 255)
+    page.paste(0, (4, 4, 20, 9))
+    for kind, options in (
+        ("PNG", {"dpi": (300, 300)}),
+        ("JPEG", {"dpi": (300, 300)}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"save_all": True, "append_images": [page, page]}),
+        ("WEBP", {"lossless": True}),
+        ("BMP", {}),
+        ("GIF", {"save_all": True, "append_images": [page.rotate(90), page.rotate(180)]}),
+    ):
+        whole = image_bytes(page, kind, **options)
+        yield from (whole[:size] for size in range(1, len(whole), 1 + len(whole) // 300))
+        for _ in range(300):
+            damaged = bytearray(whole)
+            for _ in range(rng.choice((1, 2, 8))):
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            yield bytes(damaged)
+
+
+@pytest.mark.usefixtures("no_tesseract")
+def test_damaged_images_give_nothing_but_their_error() -> None:
+    for data in damaged_images():
+        with pytest.raises(InputError):
+            parse(data)
+        with contextlib.suppress(InputError):
+            image_pdf(data, Path("scan.png"))
+
+
+def test_a_fault_of_our_own_is_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Page:
+        raise KeyError("a name that is not there")
+
+    monkeypatch.setattr(Scans, "read", fail)
+    with pytest.raises(KeyError):
+        parse(image_bytes(scan_of("text")))

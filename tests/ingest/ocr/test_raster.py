@@ -108,3 +108,15 @@ def test_all_modes_become_grey_with_paper_white(mode: str) -> None:
     assert pixels.dtype == np.uint8
     assert pixels[15, 20] < 10
     assert pixels[35, 50] > 245
+
+
+@pytest.mark.parametrize("dpi", [150.0, 1200.0])
+@pytest.mark.parametrize("gutter", [True, False])
+def test_columns_are_seen_at_any_resolution(dpi: float, gutter: bool) -> None:
+    """At 1,200 dpi, a square of 24 pixels is looked at as one, and 16 bits do not hold the sum of white ones."""
+    scale = dpi / 150
+    pixels = paper(round(900 * scale), round(1000 * scale))
+    for top in range(20, 980, 20):
+        for left, right in ((40, 400 if gutter else 500), (500, 860)):
+            pixels[round(top * scale) : round((top + 10) * scale), round(left * scale) : round(right * scale)] = 0
+    assert Raster(pixels, dpi).has_columns() == gutter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.ingest.scanned import ARTICLE, DPI, boxes_of, likeness, pdf_of, pictu
 
 from phidex.errors import InputError
 from phidex.ingest.ocr.foreign import read_foreign
+from phidex.ingest.ocr.image import parse_image
 from phidex.ingest.ocr.raster import Raster, gray_raster
 from phidex.ingest.ocr.scan import Scans
 from phidex.ingest.ocr.tesseract import Tesseract
@@ -197,6 +200,18 @@ def test_latin_words_among_arabic_ones_are_read_as_latin(tesseract: Tesseract) -
     assert read_foreign(alone, raster, "deu", tesseract) is alone
 
 
+def test_an_empty_page_is_not_even_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(_: Any) -> Raster:
+        pytest.fail("the page was drawn")
+
+    monkeypatch.setattr("phidex.ingest.pdf.document.draw_raster", draw)
+    document = pymupdf.open()
+    add_text(document, "The only page with words on it, and the next one has nothing at all.")
+    document.new_page()
+    parsed = parse(document)
+    assert parsed.warnings == ("No text on 1 of 2 pages (images or blank): page 2.",)
+
+
 def test_blank_paper_costs_no_recognition() -> None:
     scans = Scans(ParseOptions(on_page=lambda number, count: pytest.fail("Tesseract was called")))
     page = scans.read(Raster(np.full((1000, 700), 250, np.uint8), 100.0), 0, Fonts())
@@ -212,3 +227,59 @@ def link_packs(tesseract: Tesseract, folder: Path, packs: set[str]) -> None:
     for pack in packs:
         (folder / f"{pack}.traineddata").symlink_to(found[0].with_name(f"{pack}.traineddata"))
     (folder / "configs").symlink_to(found[0].with_name("configs"))
+
+
+_HOCR = """<html><body><div class='ocr_page'>
+<p id='par_1'><span class='ocr_line' title='bbox 60 60 600 100; baseline 0 -8; x_size 40; x_descenders 8'>
+<span title='bbox 60 60 600 100; x_wconf 95'>Recognisable</span></span></p>
+  </div>
+</body></html>
+Recognisable
+"""
+
+
+@pytest.fixture
+def sluggish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Tesseract that reads every page alike, and never ends on one that is 800 pixels wide."""
+    (tmp_path / "output").write_text(_HOCR)
+    program = tmp_path / "tesseract"
+    program.write_text(
+        f"""#!/bin/sh
+[ "$1" = --list-langs ] && {{ echo Languages:; echo eng; exit; }}
+read magic width rest
+[ "$width" = 800 ] && exec sleep 60
+cat > /dev/null
+exec cat {tmp_path}/output
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+
+def scans_of(widths: Iterable[int]) -> bytes:
+    """A TIFF with a page of each width, in pixels."""
+    pages = [scan_of(ARTICLE["en"]).resize((width, 1000)) for width in widths]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:], dpi=(DPI, DPI))
+    return file.getvalue()
+
+
+@pytest.mark.usefixtures("sluggish")
+def test_a_slow_page_is_named_and_the_others_are_kept() -> None:
+    parsed = parse_image(scans_of((700, 800, 720)), Path("slow.tif"), ParseOptions(ocr_languages=("en",), timeout_s=4))
+    assert [block.page_number for block in parsed.blocks] == [1, 3]
+    (warning,) = parsed.warnings
+    assert warning.startswith("Page 2 could not be recognised: recognising its text took longer than 3 s")
+    assert "PHIDEX_INGEST__TIMEOUT_S" in warning
+
+
+@pytest.mark.usefixtures("sluggish")
+def test_slow_pages_together_do_not_use_up_the_time_of_their_file() -> None:
+    scans = Scans(ParseOptions(ocr_languages=("en",), timeout_s=0.2))
+    raster = gray_raster(scan_of(ARTICLE["en"]).resize((800, 1000)), DPI)
+    for index in range(100):
+        scans.read(raster, index, Fonts())
+    warnings = scans.warnings()
+    assert len(scans.unread_pages) == 100
+    assert any("took longer than 0.15 s" in warning for warning in warnings)
+    assert any("100 could not be recognised: the time for its file was used up" in warning for warning in warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,13 @@ def test_orientation_of_an_empty_page_is_unknown(tesseract: Tesseract) -> None:
 def test_a_slow_page_is_given_up(tesseract: Tesseract) -> None:
     with pytest.raises(SlowPageError, match="longer than"):
         tesseract.read(gray_raster(scan_of(ARTICLE["en"]), 150), "eng", timeout_s=0.01)
+
+
+def test_nothing_is_run_once_the_time_for_the_file_is_up(tmp_path: Path) -> None:
+    late = Tesseract(str(tmp_path / "not there"), frozenset(("eng",)), until=time.monotonic() - 1)
+    with pytest.raises(SlowPageError, match="time for its file was used up") as caught:
+        late.read(gray_raster(scan_of("text"), 150), "eng")
+    assert "PHIDEX_INGEST__TIMEOUT_S" in caught.value.hint
 
 
 def test_a_pack_that_is_not_there_is_named(tesseract: Tesseract) -> None:
