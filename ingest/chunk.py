@@ -9,10 +9,11 @@ of block text, in order, joined by line breaks.
 from __future__ import annotations
 
 import uuid
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 
 from phidex.ingest.code.chunks import code_chunks
 from phidex.ingest.code.links import MOST_LINKS
@@ -38,6 +39,7 @@ from phidex.ingest.tokens import Ruler, TokenStarts, piece_starts
 
 _MERGE_SHARE = 4  # a section shorter than limit / 4 shares its chunk with the next one on its page
 _JOIN = "\n\n"
+_start = attrgetter("start")  # of an anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,13 @@ def _units(blocks: Sequence[Block], limit: int, token_starts: TokenStarts) -> It
     ruler = Ruler(_JOIN.join(block.text for block in blocks), token_starts)
     offset = 0
     path: list[tuple[int, str]] = []
+    heading: tuple[str, ...] = ()
     caption: Block | None = None
     for block, following in zip(blocks, [*blocks[1:], None], strict=True):
         if block.kind == "heading":
             path = [entry for entry in path if entry[0] < block.level]
             path.append((block.level, " ".join(block.text.split())))
-        heading = tuple(title for _, title in path)
+            heading = tuple(title for _, title in path)
         length = len(block.text)
         count = ruler.count(offset, offset + length)
         floats = following is not None and following.kind in ("table", "figure") and _place(following) == _place(block)
@@ -276,7 +279,7 @@ def _locator(part: Sequence[_Unit], parsed: Parsed, path: str) -> Locator:
         return CellLocator(block.part, cell_range((rows[0], columns[0], rows[1], columns[1])))
     if block.page_number is not None:
         number = block.page_number
-        boxes = tuple(box for unit in part for box in _boxes(unit))
+        boxes = [anchor.box for anchor in anchors if anchor.box is not None]
         label = parsed.page_labels[number - 1] if number <= len(parsed.page_labels) else ""
         found = _touching(boxes) if parsed.unit == "slide" else _merge(boxes)
         return PageLocator(number, found, "" if label == str(number) else label, "slide" if parsed.unit == "slide" else "page")
@@ -287,22 +290,15 @@ def _locator(part: Sequence[_Unit], parsed: Parsed, path: str) -> Locator:
     return LineLocator(path, first, last)
 
 
-def _covered(unit: _Unit) -> Iterator[Anchor]:
-    """The anchors of the unit's stretch: the one it starts in, and those after it."""
-    if unit.caption is not None:
-        yield from unit.caption.anchors
+def _covered(unit: _Unit) -> tuple[Anchor, ...]:
+    """The anchors of the unit's stretch, its caption's first: the one it starts in, and those after it."""
     anchors = unit.block.anchors
-    first = max(0, bisect_right(anchors, unit.start, key=lambda anchor: anchor.start) - 1)
-    for index in range(first, len(anchors)):
-        if anchors[index].start >= unit.end:
-            return
-        yield anchors[index]
-
-
-def _boxes(unit: _Unit) -> Iterator[Box]:
-    for anchor in _covered(unit):
-        if anchor.box is not None:
-            yield anchor.box
+    first, end = 0, len(anchors)
+    if unit.start or (end > 1 and anchors[1].start == 0):
+        first = max(0, bisect_right(anchors, unit.start, key=_start) - 1)
+    if end and anchors[-1].start >= unit.end:
+        end = bisect_left(anchors, unit.end, first, key=_start)
+    return (unit.caption.anchors if unit.caption is not None else ()) + anchors[first:end]
 
 
 def _merge(boxes: Sequence[Box]) -> tuple[Box, ...]:

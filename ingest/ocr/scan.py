@@ -7,6 +7,7 @@ A page that cannot be read is remembered with its reason; the document goes on. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,9 +18,9 @@ from phidex.errors import InputError
 from phidex.ingest.ocr.foreign import read_foreign
 from phidex.ingest.ocr.raster import Raster, Turn
 from phidex.ingest.ocr.script import line_text
-from phidex.ingest.ocr.tesseract import PACKS, Orientation, Tesseract, TextLine, Word, find_tesseract
+from phidex.ingest.ocr.tesseract import PACKS, LacksTesseractError, Orientation, Tesseract, TextLine, Word, find_tesseract
 from phidex.ingest.ocr.tongue import Tongue, Trial, find_tongue, language_probabilities, mean_confidence, script_of
-from phidex.ingest.options import ParseOptions
+from phidex.ingest.options import ParseOptions, file_limit_s
 from phidex.ingest.pdf.lines import Fonts, Line, Page
 from phidex.ingest.records import Anchor, Block
 
@@ -33,6 +34,8 @@ _PATIENCE = 2  # pages without text in a document after which unlikely scripts a
 _NOISE = 30.0  # confidence of a line that is a speck, a rule or a part of a picture
 _DOUBTFUL_TURN = 3.0  # lead of an orientation below which both ways are tried
 _CELL_GAP = 1.5  # of the type size: words further apart stand in cells of their own, as in `layout.py`
+_CALL_SHARE = 0.75  # of the silence that a worker may keep: for one run of Tesseract
+_FILE_SHARE = 0.9  # of a file's time: what is left is for layout and chunks
 _SAME_SIZE = 0.2  # of the body's size: how much lines of the body are measured apart
 
 
@@ -51,9 +54,17 @@ class _Reading:
 
 
 class Scans:
-    """Reads the scanned pages of one document, in order; the language found stays until a page does not fit it."""
+    """Reads the scanned pages of one document, in order; the language found stays until a page does not fit it.
 
-    def __init__(self, options: ParseOptions) -> None:
+    `lacks_tesseract` says whether a page was left because something is not installed.
+
+    Args:
+        size_bytes: of the file, on which depends how long it may take.
+    """
+
+    def __init__(self, options: ParseOptions, size_bytes: int = 0) -> None:
+        self.lacks_tesseract = False
+        self._until = time.monotonic() + _FILE_SHARE * file_limit_s(options.timeout_s, size_bytes)
         self._options = options
         self._tesseract: Tesseract | None = None
         self._tongue: Tongue | None = None
@@ -76,6 +87,7 @@ class Scans:
         try:
             reading = self._read(raster)
         except InputError as exc:
+            self.lacks_tesseract |= isinstance(exc, LacksTesseractError)
             self.leave(index, exc.message, exc.hint)
             return page
         if reading is None:
@@ -140,7 +152,8 @@ class Scans:
         """The best reading: in the language so far where it fits, otherwise after looking at the page anew."""
         if self._tesseract is None:
             on_page = self._options.on_page
-            self._tesseract = find_tesseract((lambda: on_page(0, 0)) if on_page else None)
+            beat = (lambda: on_page(0, 0)) if on_page else None
+            self._tesseract = find_tesseract(beat, call_s=_CALL_SHARE * self._options.timeout_s, until=self._until)
         tesseract = self._tesseract
         known = _recognise(raster.levelled(), tesseract, self._tongue) if self._tongue else None
         if known is not None and self._is_clear(known) and not _is_contradicted(known):

@@ -7,11 +7,14 @@ Source: https://tesseract-ocr.github.io/tessdoc/ (command line), http://kba.gith
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +36,8 @@ PACKS: dict[str, tuple[str, ...]] = {
 """Tesseract's language packs by ISO 639-1 code."""
 
 etree: Any = _etree
-TIMEOUT_S = 90.0
+_CALL_S = 90.0
+_SLOW_HINT = "raise PHIDEX_INGEST__TIMEOUT_S, or set PHIDEX_INGEST__OCR=off to leave scans out"
 _LINES = frozenset(("ocr_line", "ocr_textfloat", "ocr_header", "ocr_caption"))
 _BOX = re.compile(r"bbox (-?\d+) (-?\d+) (-?\d+) (-?\d+)")
 _NUMBERS = {name: re.compile(rf"{name} (-?[\d.]+)") for name in ("x_wconf", "x_size", "x_descenders")}
@@ -101,25 +105,30 @@ class Tesseract:
 
     Args:
         on_call: called before each run of the program: one takes a second, a page several.
+        call_s: seconds after which a run is ended.
+        until: the time of `time.monotonic` at which all of them are.
     """
 
     program: str
     packs: frozenset[str]
     on_call: Callable[[], None] | None = None
+    call_s: float = _CALL_S
+    until: float = math.inf
 
     def languages(self) -> frozenset[str]:
         """ISO 639-1 codes of the languages that it can read."""
         return frozenset(language for language, packs in PACKS.items() if self.packs.intersection(packs))
 
-    def read(self, raster: Raster, packs: str, *, is_one_block: bool = False, timeout_s: float = TIMEOUT_S) -> list[TextLine]:
+    def read(self, raster: Raster, packs: str, *, is_one_block: bool = False, timeout_s: float = math.inf) -> list[TextLine]:
         """The lines on a raster in reading order. About 1.2 s of CPU for a page of 2,700 letters.
 
         Args:
             packs: one or several, as Tesseract takes them ("ara+eng").
             is_one_block: take the raster for one column of text.
+            timeout_s: a lower limit than `call_s`.
 
         Raises:
-            SlowPageError: it took longer than `timeout_s`.
+            SlowPageError: it took longer than it may.
             InputError: Tesseract failed.
         """
         # Looking for columns where there are none, Tesseract finds some between the words of Korean and Thai.
@@ -127,11 +136,11 @@ class Tesseract:
         output = self._run(raster, ["-l", packs, "--psm", page_mode, "hocr", "txt"], timeout_s)
         return _parse(output, 72 / raster.dpi)
 
-    def orientation(self, raster: Raster, timeout_s: float = TIMEOUT_S) -> Orientation | None:
+    def orientation(self, raster: Raster, timeout_s: float = math.inf) -> Orientation | None:
         """How the page stands, and its script; None where there is too little text to tell. About 0.5 s of CPU.
 
         Raises:
-            SlowPageError: it took longer than `timeout_s`.
+            SlowPageError: it took longer than it may.
         """
         if "osd" not in self.packs:
             return None
@@ -155,15 +164,20 @@ class Tesseract:
     def _run(self, raster: Raster, arguments: Sequence[str], timeout_s: float) -> bytes:
         if self.on_call:
             self.on_call()
+        left_s = self.until - time.monotonic()
+        limit_s = min(timeout_s, self.call_s, left_s)
+        if limit_s <= 0:
+            raise SlowPageError("the time for its file was used up", hint=_SLOW_HINT)
         command = [self.program, "-", "-", "--dpi", str(round(raster.dpi)), *arguments]
         try:
             done = subprocess.run(
-                command, input=raster.to_pgm(), capture_output=True, timeout=timeout_s, env=_environment(), check=False
+                command, input=raster.to_pgm(), capture_output=True, timeout=limit_s, env=_environment(), check=False
             )
         except subprocess.TimeoutExpired as exc:
-            raise SlowPageError(
-                f"recognising its text took longer than {timeout_s:.0f} s", hint="set PHIDEX_INGEST__OCR=off to leave scans out"
-            ) from exc
+            slow = "the time for its file was used up"
+            if limit_s < left_s:
+                slow = f"recognising its text took longer than {limit_s:g} s"
+            raise SlowPageError(slow, hint=_SLOW_HINT) from exc
         except OSError as exc:
             raise InputError(f"Tesseract cannot be run: {exc.strerror}", hint=install_hint()) from exc
         if done.returncode:
@@ -174,7 +188,20 @@ class Tesseract:
         return done.stdout
 
 
-def find_tesseract(on_call: Callable[[], None] | None = None) -> Tesseract:
+class LacksTesseractError(InputError):
+    """Tesseract, or a language pack that is needed, is not installed: the same page may be read another time."""
+
+
+def installed() -> str:
+    """What is installed, in a few letters: another text once a pack is added or removed; "none" without Tesseract."""
+    try:
+        packs = sorted(find_tesseract().packs)
+    except InputError:
+        return "none"
+    return hashlib.sha256(" ".join(packs).encode()).hexdigest()[:8]
+
+
+def find_tesseract(on_call: Callable[[], None] | None = None, *, call_s: float = _CALL_S, until: float = math.inf) -> Tesseract:
     """The installed Tesseract. Looked for anew for each document, so that what is installed meanwhile is seen.
 
     Raises:
@@ -182,8 +209,8 @@ def find_tesseract(on_call: Callable[[], None] | None = None) -> Tesseract:
     """
     program = shutil.which("tesseract")
     if program is None:
-        raise InputError("Tesseract, which reads scans, is not installed", hint=install_hint("eng"))
-    return Tesseract(program, _packs(program, os.environ.get("TESSDATA_PREFIX", "")), on_call)
+        raise LacksTesseractError("Tesseract, which reads scans, is not installed", hint=install_hint("eng"))
+    return Tesseract(program, _packs(program, os.environ.get("TESSDATA_PREFIX", "")), on_call, call_s, until)
 
 
 def install_hint(*packs: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from phidex.errors import InputError
 from phidex.ingest.language import rank_languages
 from phidex.ingest.ocr.raster import Raster
-from phidex.ingest.ocr.tesseract import PACKS, Orientation, Tesseract, TextLine, install_hint
+from phidex.ingest.ocr.tesseract import PACKS, LacksTesseractError, Orientation, Tesseract, TextLine, install_hint
 
 _LATIN = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "hu", "tr")
 _SCRIPTS: dict[str, tuple[str, ...]] = {
@@ -53,7 +53,7 @@ _AGREEMENT = 25.0  # points of confidence that a certain detection is worth
 _LEAST_LETTERS = 60  # below, a detected language means little
 
 
-class MissingPackError(InputError):
+class MissingPackError(LacksTesseractError):
     """The page's language has no pack installed."""
 
     def __init__(self, language: str) -> None:

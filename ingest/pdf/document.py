@@ -37,14 +37,14 @@ _NO_TITLE = re.compile(
 
 @without_collecting
 def parse_pdf(path: Path, data: bytes | None = None, options: ParseOptions = DEFAULT) -> Parsed:
-    """The blocks of a PDF. About 3.5 ms of CPU a page.
+    """The blocks of a PDF. About 3 ms of CPU a page, two of them MuPDF's own.
 
     Raises:
         InputError: encrypted, truncated or broken, not a PDF, or without any text.
     """
     with opened(path, data, options) as document:
         fonts, warnings = Fonts(), repairs(document)
-        scans = Scans(options)
+        scans = Scans(options, len(data) if data is not None else path.stat().st_size)
         pages, lost = _read_pages(document, fonts, scans, options)
         if not any(page.lines for page in pages):
             raise scans.error(path) or no_text_error(document, path, lost=len(lost))
@@ -65,6 +65,7 @@ def parse_pdf(path: Path, data: bytes | None = None, options: ParseOptions = DEF
         warnings=tuple(warnings),
         metadata=metadata,
         images=tuple(pictures),
+        lacks_tesseract=scans.lacks_tesseract,
     )
 
 

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pymupdf as _pymupdf
 
 from phidex.ingest.pdf.captions import caption_of
+from phidex.ingest.pdf.connected import connected
 from phidex.ingest.pdf.file import PAGE_ERRORS
 from phidex.ingest.pdf.lines import Insert, Page
 from phidex.ingest.pdf.rulings import Vector, around
@@ -119,7 +121,7 @@ def _render(document: Any, page: Page, figure: Figure) -> Picture | None:
     try:
         shown = document.load_page(page.index)
         pixmap = shown.get_pixmap(matrix=pymupdf.Matrix(scale, scale), clip=pymupdf.Rect(figure.box), alpha=False, annots=False)
-        if pixmap.width < 2 or pixmap.height < 2 or pixmap.is_unicolor:
+        if pixmap.width < 2 or pixmap.height < 2 or _is_plain(pixmap.samples, pixmap.n):
             return None
         data, mime = pixmap.tobytes("png"), "image/png"
         if len(data) > _PNG_BYTES:
@@ -127,6 +129,11 @@ def _render(document: Any, page: Page, figure: Figure) -> Picture | None:
     except PAGE_ERRORS:
         return None
     return Picture(data, mime, pixmap.width, pixmap.height)
+
+
+def _is_plain(samples: bytes, colours: int) -> bool:
+    """Whether all pixels have the colour of the first."""
+    return samples == samples[:colours] * (len(samples) // colours)
 
 
 def _shown(boxes: Iterable[Box], page: Page) -> list[Box]:
@@ -201,29 +208,16 @@ def _draws(vector: Vector, page: Page) -> bool:
 
 
 def _clusters(vectors: Sequence[Vector], page: Page) -> list[list[Vector]]:
-    """Vectors by connected stretches of a coarse grid that their boxes cover."""
+    """Vectors by connected stretches of a coarse grid that their boxes cover, in the order of each one's first."""
+    if not vectors:
+        return []
     size = max(_CELL, page.width / _CELLS, page.height / _CELLS)
-    owner: dict[tuple[int, int], int] = {}
-    parent: list[int] = []
-
-    def find(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for index, (x0, y0, x1, y1, *_) in enumerate(vectors):
-        parent.append(index)
-        columns, rows = range(int(x0 // size), int(x1 // size) + 2), range(int(y0 // size), int(y1 // size) + 2)
-        edge = len(columns) * len(rows) > 400  # the rim of what is large is enough
-        for column in columns:
-            for row in (rows[0], rows[-1]) if edge and column not in (columns[0], columns[-1]) else rows:
-                other = owner.setdefault((column, row), index)
-                if other != index:
-                    parent[find(index)] = find(other)
+    spans = (np.array([vector[:4] for vector in vectors]) // size).astype(np.intp)
+    spans -= np.tile(spans[:, :2].min(axis=0), 2)
+    spans[:, 2:] += 1  # the last column and row of each, so that they touch across the edge of a cell
     groups: dict[int, list[Vector]] = {}
-    for index, vector in enumerate(vectors):
-        groups.setdefault(find(index), []).append(vector)
+    for vector, label in zip(vectors, connected(spans), strict=True):
+        groups.setdefault(label, []).append(vector)
     return list(groups.values())
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from phidex.ingest.pdf.bidi import RTL
-from phidex.ingest.pdf.lines import Insert, Line, Page
+from phidex.ingest.pdf.lines import Insert, Line, Page, Stretch
 from phidex.ingest.records import BlockKind, Box
 
 BULLETS = "•◦‣⁃▪▫■□●○▶►▸➢➤✓✔∙·\uf0b7\uf0a7\uf0d8\uf076\uf06c"
@@ -24,27 +24,16 @@ _ENDS = '.!?:;。！？：；…”"»)'
 
 
 @dataclass(slots=True)
-class Row:
-    """All that stands on one line of a column.
+class Row(Stretch):
+    """All that stands on one line of a column, its pieces joined by a space.
 
     Args:
-        text: its pieces joined by a space.
         cells: the pieces that wide gaps set apart; one for running text.
         level: the outline's level when the row is a heading that the outline names, otherwise 0.
         insert: the table or figure that stands here instead of text.
         math: whether it reads like a formula.
     """
 
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float
-    bold: bool
-    mono: bool
-    group: int
-    upright: bool
     cells: list[Line]
     level: int = 0
     insert: Insert | None = None

@@ -41,8 +41,8 @@ _LEADER = re.compile(r"(?:\s?[.·…_]){4,}\s*")
 
 
 @dataclass(slots=True)
-class Line:
-    """One line, or the piece of it that stands apart (a table cell, a number in the margin).
+class Stretch:
+    """Text at one height of a page.
 
     Args:
         text: cleaned; a trailing soft hyphen is kept as the sign of a divided word.
@@ -51,7 +51,6 @@ class Line:
         bold, mono: whether all of its visible text is.
         group: number of MuPDF's block on the page.
         upright: whether it runs horizontally on the page as shown.
-        math: whether it reads like a formula: much of it in fonts for mathematics, and hardly a word.
     """
 
     text: str
@@ -64,6 +63,16 @@ class Line:
     mono: bool
     group: int
     upright: bool
+
+
+@dataclass(slots=True)
+class Line(Stretch):
+    """One line, or the piece of it that stands apart (a table cell, a number in the margin).
+
+    Args:
+        math: whether it reads like a formula: much of it in fonts for mathematics, and hardly a word.
+    """
+
     math: bool = False
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from phidex.ingest.pdf.connected import leader
 from phidex.ingest.records import Box
 
 Vector = tuple[float, float, float, float, bool, bool]
@@ -107,23 +108,16 @@ def frames(rulings: Rulings) -> tuple[list[Box], list[Box]]:
     """The boxes of lines that touch, horizontal with vertical ones, largest first; and the horizontal lines that touch none."""
     across, down = rulings.across, rulings.down
     owner = list(range(len(across) + len(down)))
-
-    def find(index: int) -> int:
-        while owner[index] != index:
-            owner[index] = owner[owner[index]]
-            index = owner[index]
-        return index
-
     touched: set[int] = set()
     for i, (ax0, ay0, ax1, ay1) in enumerate(across):
         for j, (bx0, by0, bx1, by1) in enumerate(down, len(across)):
             if ax0 - _NEAR <= bx1 and bx0 <= ax1 + _NEAR and by0 - _NEAR <= ay1 and ay0 <= by1 + _NEAR:
-                owner[find(i)] = find(j)
+                owner[leader(owner, i)] = leader(owner, j)
                 touched |= {i, j}
     lines = across + down
     groups: dict[int, list[Box]] = defaultdict(list)
     for index in touched:
-        groups[find(index)].append(lines[index])
+        groups[leader(owner, index)].append(lines[index])
     boxes = sorted((_frame(group) for group in groups.values()), key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     return boxes, [line for index, line in enumerate(across) if index not in touched]
 

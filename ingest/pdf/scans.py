@@ -14,6 +14,7 @@ import pymupdf as _pymupdf
 
 from phidex.errors import InputError
 from phidex.ingest.ocr.raster import MAX_PIXELS, MOST_DPI, Raster
+from phidex.ingest.pdf.file import PAGE_ERRORS
 from phidex.ingest.pdf.lines import Page
 
 pymupdf: Any = _pymupdf  # its own types are incomplete
@@ -32,12 +33,22 @@ def is_scan(page: Any, read: Page, *, every: bool) -> bool:
     Args:
         every: whether all pages are, whatever text they have.
     """
-    if every or not read.lines or read.is_garbled:
+    if not read.lines:
+        return not _is_empty(page)
+    if every or read.is_garbled:
         return True
     text = "".join(line.text for line in read.lines)
     if len(text) >= _FEW_CHARS and not (_is_junk(text[:_FEW_CHARS]) and _is_junk(text)):
         return False
     return _coverage(page) >= _COVERED
+
+
+def _is_empty(page: Any) -> bool:
+    """Whether nothing at all is put on the page: most blank ones need not be drawn to see that they are."""
+    try:
+        return not page.get_bboxlog()
+    except PAGE_ERRORS:  # drawing it tells what is wrong
+        return False
 
 
 def is_better(recognised: Page, read: Page) -> bool:

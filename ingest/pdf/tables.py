@@ -31,6 +31,7 @@ _MIN_WIDTH, _MIN_HEIGHT = 40.0, 12.0
 _CAPTION_REACH = 6.0  # lines of its own size
 _MARGIN = 0.08  # of the page's height: above it stands a running head
 _MAX_TABLES = 40  # a page with more candidates is a drawing
+_ALIGNED_ROWS = 3  # of several pieces that a table without lines has at least
 _PAGE_SHARE = 0.9  # of width and height: a larger frame is the page's own
 
 
@@ -297,6 +298,8 @@ class _Finder:
                 rows[-1].append(line)
             else:
                 rows.append([line])
+        if sum(len(row) > 1 for row in rows) < _ALIGNED_ROWS:
+            return
         run: list[list[Line]] = []
         for row in rows:
             wide = len(row) > 1 and not any(" … " in line.text for line in row) and not any(line.math for line in row)
@@ -330,11 +333,11 @@ def _is_listing(lines: Sequence[Line]) -> bool:
 
 
 def _aligned(run: list[list[Line]]) -> Iterator[Box]:
-    """The box of a run of rows, when at least three of its rows have two edges in common."""
+    """The box of a run of rows, when enough of its rows have two edges in common."""
     while run and len(run[-1]) < 2:
         run = run[:-1]
     wide = [row for row in run if len(row) > 1]
-    if len(wide) < 3:
+    if len(wide) < _ALIGNED_ROWS:
         return
     edges: dict[int, int] = {}
     for row in wide:
@@ -342,7 +345,7 @@ def _aligned(run: list[list[Line]]) -> Iterator[Box]:
             edges[edge] = edges.get(edge, 0) + 1
         for edge in {-round(line.x1 / 3) - 1 for line in row}:
             edges[edge] = edges.get(edge, 0) + 1
-    if sum(count >= max(3, 0.5 * len(wide)) for count in edges.values()) >= 2:
+    if sum(count >= max(_ALIGNED_ROWS, 0.5 * len(wide)) for count in edges.values()) >= 2:
         yield around([(line.x0, line.y0, line.x1, line.y1) for row in run for line in row])
 
 

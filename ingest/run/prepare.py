@@ -63,7 +63,7 @@ class Recipe:
         """
         heeds = heeds_options(suffix)
         told = ((one.name, getattr(self.options, one.name)) for one in fields(self.options) if heeds)
-        options = (f"{name}={value!r}" for name, value in told if name not in ("on_page", "passwords"))
+        options = (f"{name}={value!r}" for name, value in told if name not in ("on_page", "passwords", "timeout_s"))
         parts = (sha256, _VERSION, str(self.chunk_tokens), str(self.tokenizer or ""), *options)
         parts += ("described",) * (heeds and self.describe is not None)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]

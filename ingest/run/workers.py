@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from phidex.errors import ServiceError
+from phidex.ingest.options import file_limit_s
 from phidex.ingest.run.machine import worker_count
 from phidex.ingest.run.prepare import Failed, Prepared, Task, prepare
 from phidex.ingest.run.process import LostWorkerError, Process, Stream, make_root, named
@@ -41,7 +42,6 @@ _WORN_TASKS = 2000  # then a worker makes room for a fresh one
 _WORN_SHARE = 0.5  # or when it holds this much of its memory between two files
 _START_S = 60.0
 _START_ATTEMPTS = 3
-_MB_S = 60.0  # the limit of time grows by this for each MB of a file
 _MEMORY_SLACK = 1.25  # a worker's own limit, which is exact, is to be met first
 
 
@@ -229,7 +229,7 @@ class WorkerPool:
                 yield from self._bury(worker)
 
     def _time_limit_s(self, task: Task) -> float:
-        return 10 * self._timeout_s + _MB_S * task.size_bytes / (1 << 20)
+        return file_limit_s(self._timeout_s, task.size_bytes)
 
     # Life and death
 
