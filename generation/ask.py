@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from phidex.errors import InputError
@@ -25,9 +25,9 @@ from phidex.retrieval.expand import expand
 from phidex.retrieval.filters import Filters
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.query.many import search_many
-from phidex.retrieval.query.resolve import resolve_filters
+from phidex.retrieval.query.understand import Query, understand
 from phidex.retrieval.rerank import Reranker
-from phidex.retrieval.search import SearchOptions, search
+from phidex.retrieval.search import SearchOptions, conditions_of, search
 from phidex.settings import Settings
 
 _HISTORY_TURNS = 6  # that a follow-up may hang on
@@ -47,21 +47,29 @@ class Asker:
     reranker: Reranker | None = None
     chat: ChatModel | None = None
 
-    def search(self, query: str, limit: int, filters: Filters | None = None) -> list[Hit]:
-        """The passages that answer best, best first, at most `limit`."""
+    def search(
+        self,
+        query: str | Query,
+        limit: int,
+        filters: Sequence[Filters] = (),
+        on_warning: Callable[[str], None] | None = None,
+    ) -> list[Hit]:
+        """The passages that answer best, best first, at most `limit`; see `retrieval/search.py`."""
+        settings = self.settings.search
         return search(
             self.collection,
             query,
             embedder=self.embedder,
             limit=limit,
-            candidates=self.settings.search.candidates,
+            candidates=settings.candidates,
             filters=filters,
             reranker=self.reranker,
             options=SearchOptions(
                 rerank_candidates=self.settings.rerank.candidates,
-                collapse=self.settings.search.collapse,
-                diversity=self.settings.search.diversity,
+                collapse=settings.collapse,
+                diversity=settings.diversity,
             ),
+            on_warning=on_warning,
         )
 
     def events(
@@ -80,10 +88,15 @@ class Asker:
             ServiceError: the endpoint is down, overloaded or broke off.
         """
         started = time.monotonic()
-        rewritten = self._rewrite(question, conversation)
+        asked = understand(question)  # operators limit the search, and are no words of the question from here on
+        if not asked.text:
+            raise InputError("the query is empty", hint="ask something")
+        limits = (asked.filters, *((filters,) if filters else ()))
+        rewritten = self._rewrite(asked.text, conversation)
         timings = {"rewrite": time.monotonic() - started}
         started = time.monotonic()
-        hits = self._whole(filters) if self.settings.pack.mode == "whole" else self._evidence(rewritten, filters)
+        warnings = [*asked.warnings, *rewritten.warnings]
+        hits = self._whole(limits) if self.settings.pack.mode == "whole" else self._evidence(rewritten, limits, warnings)
         timings["search"] = time.monotonic() - started
         responder = Responder(
             pack=self.settings.pack,
@@ -93,48 +106,51 @@ class Asker:
             stored=self.collection.chunks,
         )
         # A model reads the conversation itself; the extractive answerer has only words to go by.
-        asked = question if self.chat is not None else rewritten.search
-        for event in responder.events(asked, hits, conversation=conversation, timings=timings, cancelled=cancelled):
+        read = asked.text if self.chat is not None and self.settings.pack.mode != "whole" else rewritten.search
+        for event in responder.events(read, hits, conversation=conversation, timings=timings, cancelled=cancelled):
             if isinstance(event, Answer):
                 searched = rewritten.search if rewritten.search != rewritten.asked else ""
-                warnings = (*rewritten.warnings, *event.warnings)
-                yield replace(event, question=question, searched=searched, warnings=warnings)
+                told = tuple(dict.fromkeys((*warnings, *event.warnings)))
+                yield replace(event, question=question, searched=searched, warnings=told)
             else:
                 yield event
 
     def _rewrite(self, question: str, conversation: Conversation | None) -> Rewritten:
-        if not question.strip():
-            raise InputError("the query is empty", hint="ask something")
         settings, chat = self.settings, self.settings.chat
         rewriter = Rewriter(settings.search, self.chat, model=chat.mini or chat.moe)
         turns = conversation.turns[-_HISTORY_TURNS:] if conversation is not None else []
-        history = [message for turn in turns for message in (Message("user", turn.question), Message("assistant", turn.answer))]
+        history: list[Message] = []
+        for turn in turns:
+            history += [Message("user", understand(turn.question).text), Message("assistant", turn.answer)]
         languages: Sequence[str] = ()
         if settings.search.translate and self.chat is not None:
             languages = languages_to_cover(question, self.collection.languages(), self.collection.meta.embedder)
         return rewriter.rewrite(question, history, languages=languages)
 
-    def _evidence(self, rewritten: Rewritten, filters: Filters | None) -> list[Hit]:
+    def _evidence(self, rewritten: Rewritten, limits: Sequence[Filters], warnings: list[str]) -> list[Hit]:
         """The hits for a question and its other wordings, the best of them with what belongs to them."""
         settings, pack = self.settings.search, self.settings.pack
         limit = pack.long_hits if pack.mode == "long" else pack.hits
 
         def ask(text: str) -> list[Hit]:
-            return self.search(text, limit, filters)
+            return self.search(text, limit, limits, warnings.append)
 
         hits = search_many(ask, rewritten.search, wordings=rewritten.wordings, parts=rewritten.parts, limit=limit)
+        must, must_not = conditions_of(limits, self.collection)
         return expand(
             hits,
             self.collection,
             how=settings.expand,
             leading=settings.expand_hits,
             budget_tokens=settings.expand_tokens,
+            must=must,
+            must_not=must_not,
         )
 
-    def _whole(self, filters: Filters | None) -> list[Hit]:
+    def _whole(self, limits: Sequence[Filters]) -> list[Hit]:
         """Every passage of the documents that the filters leave, in document order."""
-        found = resolve_filters(filters or Filters(), self.collection)
-        chunks = sorted(self.collection.chunks_where([found.conditions()]), key=_place)
+        must, must_not = conditions_of(limits, self.collection)
+        chunks = sorted(self.collection.chunks_where([must], must_not), key=_place)
         sources = self.collection.sources(sorted({chunk.source_id for chunk in chunks}))
         return [Hit(chunk, sources[chunk.source_id], 0.0, {}) for chunk in chunks if chunk.source_id in sources]
 

@@ -17,7 +17,7 @@ ZERO_WIDTH_SPACE = "\u200b"
 # `<|name|>` as every Phi-3.5 control token is written, and the three names that its vocabulary took over from Llama.
 # With full-width bars other families write theirs.
 _OPENING = re.compile(r"<(?=\|[^\s|]{1,64}\|>|/?s>|unk>|｜[^\s｜]{1,64}｜>)")
-_FENCE = re.compile(r"<(?=/?(?:source|notes)\b)")
+_FENCE = re.compile(r"<(?=\s*/?\s*(?:source|notes)\b)", re.IGNORECASE)
 
 
 def break_control_tokens(text: str) -> str:

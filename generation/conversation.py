@@ -144,7 +144,7 @@ class Conversation:
         Raises:
             InputError: this is no saved conversation, or one of a later version.
         """
-        if data.get("version") != _VERSION:
+        if not isinstance(data, Mapping) or data.get("version") != _VERSION:  # pyright: ignore[reportUnnecessaryIsInstance]  JSON
             raise InputError("this is no saved conversation of this version", hint="begin a new conversation")
         found = Conversation()
         try:

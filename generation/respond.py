@@ -176,6 +176,9 @@ class Responder:
             plan = prompt.context.plan
             reader = PartReader(self.chat, route.model, scale.prompt, plan.budget_tokens, plan.note_tokens, cancelled, usages)
             notes = reader.read(prompt.parts)
+            if cancelled is not None and cancelled.is_set():
+                stopped = ("the answer was stopped before its end",)
+                return Answer(question, "", True, (), route, context.ledger, _total(usages), stopped)
             if not notes:
                 yield Delta(absent_text(()))
                 return Answer(question, absent_text(()), False, (), route, context.ledger, _total(usages))

@@ -49,6 +49,8 @@ def expand(
     leading: int = 3,
     reach: int = 1,
     budget_tokens: int = 2_000,
+    must: Sequence[Condition] = (),
+    must_not: Sequence[Condition] = (),
 ) -> list[Hit]:
     """The hits, best first, with what belongs to the best of them behind those, before all others.
 
@@ -62,12 +64,13 @@ def expand(
             "document": whole documents, best first, while they fit, and the section of hits of the others.
         leading: how many hits, the best ones, are expanded.
         budget_tokens: what is added costs at most this much, by the chunks' own counts; the nearest to the best hits first.
+        must, must_not: what the search was limited to, which holds for what is added too.
     """
     if how == "off" or not hits or budget_tokens <= 0 or leading < 1:
         return list(hits)
     best, rest = hits[:leading], hits[leading:]
     whole = _whole(best, collection, budget_tokens) if how == "document" else []
-    read = _read(best, collection, whole, how=how, reach=reach)
+    read = _read(_wanted(best, whole, how=how, reach=reach), collection, must, must_not)
     found: dict[str, _Added] = {}
     seen = {hit.chunk.id for hit in best}
     for one in _in_order(best, read, whole, how, reach):
@@ -138,8 +141,8 @@ def _around(chunk: Chunk, rank: int, read: _Sources, how: Expand, reach: int) ->
             yield _Added(near, "section" if by_heading else "neighbour", rank, distance)
 
 
-def _read(hits: Sequence[Hit], collection: CollectionReader, whole: Sequence[str], *, how: Expand, reach: int) -> _Sources:
-    """Everything that may be wanted, and some that is not, in one reading of the collection."""
+def _wanted(hits: Sequence[Hit], whole: Sequence[str], *, how: Expand, reach: int) -> list[tuple[Condition, ...]]:
+    """Everything that may be wanted, and some that is not, as conditions: those of one part together."""
     chunks = [hit.chunk for hit in hits if hit.source.id not in whole]
     parts: list[tuple[Condition, ...]] = [(Match("source_id", tuple(whole)),)] if whole else []
     if orders := {order for chunk in chunks for order in _orders(chunk, reach)}:
@@ -156,8 +159,19 @@ def _read(hits: Sequence[Hit], collection: CollectionReader, whole: Sequence[str
         until = Range("locator.start_s", lte=max(place.end_s for _, place in shown) + _SAID_S)
         since = Range("locator.end_s", gte=min(place.start_s for _, place in shown) - _SAID_S)
         parts.append((_sources(chunk for chunk, _ in shown), Match("modality", ("speech",)), until, since))
+    return parts
+
+
+def _read(
+    parts: Sequence[tuple[Condition, ...]],
+    collection: CollectionReader,
+    must: Sequence[Condition],
+    must_not: Sequence[Condition],
+) -> _Sources:
+    """What fulfils one of the parts and the limits of the search, in one reading of the collection."""
     found = _Sources()
-    for chunk in sorted(collection.chunks_where(parts), key=lambda chunk: chunk.order):
+    limited = [(*part, *must) for part in parts]
+    for chunk in sorted(collection.chunks_where(limited, must_not), key=lambda chunk: chunk.order):
         found.ordered.setdefault(chunk.source_id, {})[chunk.order] = chunk
         if chunk.symbol:
             found.symbols.setdefault((chunk.source_id, chunk.symbol), []).append(chunk)

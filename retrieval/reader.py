@@ -148,11 +148,11 @@ class CollectionReader:
         found = self.steadily(lambda moving: list(self._visible(Where(must, moving.hidden()), moving)))
         return sorted(found, key=lambda chunk: chunk.order)
 
-    def chunks_where(self, parts: Sequence[tuple[Condition, ...]]) -> list[Chunk]:
-        """The visible chunks that fulfil all conditions of one of the parts; several requests, one look."""
+    def chunks_where(self, parts: Sequence[tuple[Condition, ...]], without: Sequence[Condition] = ()) -> list[Chunk]:
+        """The visible chunks that fulfil all conditions of one of the parts, none of `without`; several requests, one look."""
 
         def look(moving: Transitions) -> dict[str, Chunk]:
-            wheres = [Where(conditions, moving.hidden()) for conditions in parts]
+            wheres = [Where(conditions, (*without, *moving.hidden())) for conditions in parts]
             return {chunk.id: chunk for where in wheres for chunk in self._visible(where, moving)}
 
         return list(self.steadily(look).values()) if parts else []

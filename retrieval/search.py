@@ -9,7 +9,7 @@ Files and pages that the question names widen the pool by a request of their own
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,6 +28,7 @@ from phidex.retrieval.payload import chunk_of, searchable_text
 from phidex.retrieval.query.resolve import resolve_filters
 from phidex.retrieval.query.understand import Query, understand
 from phidex.retrieval.query.words import all_words
+from phidex.retrieval.reader import CollectionReader
 from phidex.retrieval.rerank import Reranker, try_scores
 from phidex.retrieval.store import Condition, Floats, Fused, Leg, LegName, Match, Range, SparseVector, Where
 
@@ -71,16 +72,18 @@ def search(
     embedder: Embedder | None,
     limit: int = 10,
     candidates: int = 100,
-    filters: Filters | None = None,
+    filters: Filters | Sequence[Filters] | None = None,
     reranker: Reranker | None = None,
     options: SearchOptions = _DEFAULT,
+    on_warning: Callable[[str], None] | None = None,
 ) -> list[Hit]:
     """The best chunks for a query, at most `limit`, best first.
 
     Args:
-        query: a text is understood first (`retrieval/query/`); its operators and `filters` must both hold.
+        query: a text is understood first (`retrieval/query/`); its operators and all `filters` must hold.
         candidates: how many hits each leg contributes before fusion.
-        reranker: where it fails, the order stays as it was, and a warning is logged.
+        reranker: where it fails, the order stays as it was, with a warning.
+        on_warning: called with a sentence for people: an operator that is none, a reranker that is down.
 
     Raises:
         InputError: the query is empty or too long, or `limit` is less than 1.
@@ -88,10 +91,11 @@ def search(
     """
     if limit < 1:
         raise InputError(f"a limit of {limit} hits", hint="ask for one at least")
-    asked = _checked(query)
-    limits = [resolve_filters(one, collection) for one in (asked.filters, filters or Filters())]
-    must = tuple(condition for one in limits for condition in one.conditions())
-    must_not = tuple(condition for one in limits for condition in one.exclusions())
+    asked, warn = _checked(query), on_warning or _quiet
+    for warning in asked.warnings:
+        warn(warning)
+    others = (filters,) if isinstance(filters, Filters) else filters or ()
+    must, must_not = conditions_of((asked.filters, *others), collection)
     vectors = _vectors(asked, collection, embedder)
     pool = limit + max(limit, _SPARE)
     if reranker is not None:
@@ -113,7 +117,24 @@ def search(
         hits = [_hit(hit, sources) for hit in found.values() if hit.record.payload["source_id"] in sources]
         return hits, later or stamp
 
-    return _chosen(collection.steadily_stamped(look), asked, limit, reranker, options)
+    return _chosen(collection.steadily_stamped(look), asked, limit, reranker, options, warn)
+
+
+def conditions_of(
+    filters: Sequence[Filters], collection: CollectionReader
+) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+    """What all the filters together ask of a passage: the conditions that must hold, and those that must not.
+
+    Raises:
+        NotFoundError: a filter names a document that is not there.
+    """
+    resolved = [resolve_filters(one, collection) for one in filters]
+    must = tuple(condition for one in resolved for condition in one.conditions())
+    return must, tuple(condition for one in resolved for condition in one.exclusions())
+
+
+def _quiet(warning: str) -> None:
+    """Says nothing."""
 
 
 def _checked(query: str | Query) -> Query:
@@ -163,7 +184,14 @@ def _hit(fused: Fused, sources: Mapping[str, Source]) -> Hit:
     return Hit(chunk_of(fused.record.id, payload), sources[payload["source_id"]], fused.score, why)
 
 
-def _chosen(pool: Sequence[Hit], query: Query, limit: int, reranker: Reranker | None, options: SearchOptions) -> list[Hit]:
+def _chosen(
+    pool: Sequence[Hit],
+    query: Query,
+    limit: int,
+    reranker: Reranker | None,
+    options: SearchOptions,
+    warn: Callable[[str], None],
+) -> list[Hit]:
     """The best of the pool."""
     hits = arrange(pool, query)
     if query.phrases and options.phrases == "must":
@@ -171,20 +199,23 @@ def _chosen(pool: Sequence[Hit], query: Query, limit: int, reranker: Reranker | 
     if options.collapse:
         hits = collapse(hits)
     if reranker is not None:
-        hits = _reranked(hits, query, reranker, options.rerank_candidates)
+        hits = _reranked(hits, query, reranker, options.rerank_candidates, warn)
     return diversify(hits, limit, options.diversity) if options.diversity else hits[:limit]
 
 
-def _reranked(hits: Sequence[Hit], query: Query, reranker: Reranker, count: int) -> list[Hit]:
+def _reranked(hits: Sequence[Hit], query: Query, reranker: Reranker, count: int, warn: Callable[[str], None]) -> list[Hit]:
     """The first `count` in the reranker's order, with its scores; those behind keep their order, below."""
     head, tail = hits[:count], hits[count:]
     texts = [searchable_text(hit.chunk.text, hit.chunk.heading, hit.chunk.symbol) for hit in head]
-    scores = try_scores(reranker, query.text, texts).scores
-    if not scores:
+    judged = try_scores(reranker, query.text, texts)
+    if judged.warning:
+        warn(judged.warning)
+    if not judged.scores:
         return list(hits)
+    scores = judged.scores
     order = sorted(range(len(head)), key=lambda at: -scores[at])
-    judged = [
+    best = [
         replace(head[at], score=scores[at], why={**head[at].why, "rerank": LegRank(rank, scores[at])})
         for rank, at in enumerate(order, 1)
     ]
-    return judged + [replace(hit, score=judged[-1].score - place) for place, hit in enumerate(tail, 1)]
+    return best + [replace(hit, score=best[-1].score - place) for place, hit in enumerate(tail, 1)]

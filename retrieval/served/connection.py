@@ -124,7 +124,7 @@ class Connection:
                     raise error from exc
             else:
                 if response.status_code not in _AGAIN or (refusal := _refusal(response)).too_long:
-                    return self._read(response, url)
+                    return self._read(response)
                 seconds = response.headers.get("retry-after", "").strip()
                 wait_s = float(seconds) if seconds.isascii() and seconds.isdigit() else wait_s
                 if attempt == self._retries or wait_s > _LONGEST_WAIT_S:
@@ -133,7 +133,7 @@ class Connection:
             time.sleep(wait_s)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _read(self, response: httpx.Response, url: str) -> Any | Refusal:
+    def _read(self, response: httpx.Response) -> Any | Refusal:
         if response.status_code != 200:
             refusal = _refusal(response)
             if refusal.status in (401, 403, 407) or 300 <= refusal.status < 400:
@@ -142,7 +142,7 @@ class Connection:
         try:
             return response.json()
         except ValueError as exc:
-            raise ConfigError(f"{self.shown} answers {url} with something that is not JSON", hint=self._url_hint) from exc
+            raise ConfigError(f"{self.shown} answers with something that is not JSON", hint=self._url_hint) from exc
 
     def error(self, refusal: Refusal) -> PhidexError:
         """The error that a refusal is to the user."""

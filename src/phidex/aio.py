@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from phidex.sdk import PathLike, Phidex
@@ -152,10 +152,16 @@ class AsyncPhidex:
         return await asyncio.to_thread(self._sync.reindex, collection, embedder, on_progress=on_progress)
 
     async def search(
-        self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None
+        self,
+        query: str,
+        collection: str = "default",
+        limit: int | None = None,
+        filters: Filters | None = None,
+        *,
+        on_warning: Callable[[str], None] | None = None,
     ) -> list[Hit]:
-        """See `Phidex.search`."""
-        return await asyncio.to_thread(self._sync.search, query, collection, limit, filters)
+        """See `Phidex.search`; the callback is called from the worker thread."""
+        return await asyncio.to_thread(self._sync.search, query, collection, limit, filters, on_warning=on_warning)
 
     async def ask(
         self,
@@ -178,9 +184,13 @@ class AsyncPhidex:
     ) -> AsyncIterator[AnswerEvent]:
         """The events of `Phidex.ask(stream=True)`. Leaving the loop, or cancelling the task, stops the server's work."""
         cancelled = threading.Event()
-        events = self._sync.ask(
-            question, collection, filters=filters, conversation=conversation, stream=True, cancelled=cancelled
-        )
+
+        def begin() -> Iterator[AnswerEvent]:  # opens the collection and its models
+            return self._sync.ask(
+                question, collection, filters=filters, conversation=conversation, stream=True, cancelled=cancelled
+            )
+
+        events = await asyncio.to_thread(begin)
         try:
             while (event := await asyncio.to_thread(next, events, None)) is not None:
                 yield event
@@ -200,18 +210,35 @@ class AsyncPhidex:
         return await asyncio.to_thread(self._sync.languages, collection)
 
     async def backup(
-        self, path: PathLike, collection: str = "default", *, blobs: bool = True, replace: bool = False
+        self,
+        path: PathLike,
+        collection: str = "default",
+        *,
+        blobs: bool = True,
+        replace: bool = False,
+        on_progress: Callable[[str, int, int], None] | None = None,
     ) -> BackupReport:
-        """See `Phidex.backup`."""
-        return await asyncio.to_thread(self._sync.backup, path, collection, blobs=blobs, replace=replace)
+        """See `Phidex.backup`; the callback is called from the worker thread."""
+        return await asyncio.to_thread(
+            self._sync.backup, path, collection, blobs=blobs, replace=replace, on_progress=on_progress
+        )
 
-    async def restore(self, path: PathLike, collection: str = "", *, replace: bool = False) -> BackupReport:
-        """See `Phidex.restore`."""
-        return await asyncio.to_thread(self._sync.restore, path, collection, replace=replace)
+    async def restore(
+        self,
+        path: PathLike,
+        collection: str = "",
+        *,
+        replace: bool = False,
+        on_progress: Callable[[str, int, int], None] | None = None,
+    ) -> BackupReport:
+        """See `Phidex.restore`; the callback is called from the worker thread."""
+        return await asyncio.to_thread(self._sync.restore, path, collection, replace=replace, on_progress=on_progress)
 
-    async def optimize(self, collection: str = "default") -> IndexState:
-        """See `Phidex.optimize`."""
-        return await asyncio.to_thread(self._sync.optimize, collection)
+    async def optimize(
+        self, collection: str = "default", *, on_state: Callable[[IndexState], None] | None = None
+    ) -> IndexState:
+        """See `Phidex.optimize`; the callback is called from the worker thread."""
+        return await asyncio.to_thread(self._sync.optimize, collection, on_state=on_state)
 
     async def remove(self, *names: str, collection: str = "default") -> list[str]:
         """See `Phidex.remove`."""

@@ -33,6 +33,7 @@ class Library:
         self._given = embedder
         self._reranking = reranker
         self._reranking_chosen = reranker is not None
+        self._reranker_loading = threading.Lock()
         self._store: Store | None = None
         self._chat: OpenAIChat | None = None
         self._choices: dict[EmbedderIdentity | None, Choice] = {}  # one model for all collections made with it
@@ -137,7 +138,7 @@ class Library:
 
     def reranker(self) -> Reranker | None:
         """The reranker of the settings; None where reranking is switched off."""
-        with self._lock:
+        with self._reranker_loading:
             if not self._reranking_chosen:
                 from phidex.retrieval.rerank import choose_reranker
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -52,7 +52,13 @@ class Reading:
         self._library.close()
 
     def search(
-        self, query: str, collection: str = "default", limit: int | None = None, filters: Filters | None = None
+        self,
+        query: str,
+        collection: str = "default",
+        limit: int | None = None,
+        filters: Filters | None = None,
+        *,
+        on_warning: Callable[[str], None] | None = None,
     ) -> list[Hit]:
         """The passages that answer best, best first; each has `.score`, `.source`, `.chunk.text`, `.chunk.locator`, `.why`.
 
@@ -60,12 +66,14 @@ class Reading:
             query: a question or words; operators in it limit the search: `kind:code lang:de source:"Annual report" page:10-20
                 path:src/ after:2024-01 -tag:draft`.
             filters: limit it too.
+            on_warning: called with what people should know: an operator that is none, a reranker that is down.
 
         Raises:
             InputError: the query is empty, or `limit` is less than 1.
             NotFoundError: there is no such collection, or no source of a name that was given.
         """
-        return self._asker(collection).search(query, self.settings.search.limit if limit is None else limit, filters)
+        wanted = self.settings.search.limit if limit is None else limit
+        return self._asker(collection).search(query, wanted, (filters,) if filters else (), on_warning)
 
     @overload
     def ask(

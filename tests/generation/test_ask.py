@@ -9,7 +9,7 @@ import pytest
 from tests.builders import settings_for
 from tests.retrieval.engines import end_engine
 
-from phidex import Conversation, Filters, InputError, NotFoundError, Phidex
+from phidex import Conversation, Filters, InputError, NotFoundError, Phidex, ServiceError
 from phidex.settings import PackSettings, SearchSettings
 
 BOILER = """# Heating plant
@@ -119,3 +119,41 @@ def test_expansion_brings_the_neighbours(folder: Path, phidex: Phidex) -> None:
 
     assert len(packed("off")) == 1
     assert packed("off") < packed("neighbours")
+
+
+def test_operators_hold_for_every_wording_and_every_mode(folder: Path, phidex: Phidex) -> None:
+    """They limit the search, and are no words of the question, nor of the ones after it."""
+    conversation = Conversation()
+    answer = phidex.ask("When was the boiler replaced? source:garden.md", conversation=conversation)
+    assert {entry.source_id for entry in answer.ledger.entries} <= set(phidex.find_sources("garden.md"))
+    follow_up = phidex.ask("and the pump?", conversation=conversation)
+    assert "source" not in follow_up.searched
+    assert "garden" not in follow_up.searched
+    with Phidex(settings=settings_for(folder / "data", pack=PackSettings(mode="whole"))) as whole:
+        left = whole.ask("Who replaced the pump? -source:garden.md")
+        assert {entry.source_id for entry in left.ledger.entries} == set(phidex.find_sources("plant.md"))
+        with pytest.raises(NotFoundError, match="ledger"):
+            whole.ask("Who replaced the pump? source:ledger.xlsx")
+
+
+def test_expansion_keeps_to_the_filters(folder: Path, phidex: Phidex) -> None:
+    (folder / "long.md").write_text("\n\n".join(f"## Step {n}\n\n" + f"Turn the valve {n} slowly. " * 40 for n in range(6)))
+    phidex.ingest(folder / "long.md", folder / "plant.md", tags=["x"])
+    search = SearchSettings(expand_hits=1, expand_tokens=100_000, expand="document")
+    with Phidex(settings=settings_for(folder / "data", search=search)) as other:
+        answer = other.ask("valve 3", filters=Filters(tags=("x",), languages=("de",)))
+    assert answer.ledger.entries == ()
+
+
+def test_what_people_should_know_is_told(folder: Path, phidex: Phidex) -> None:
+    class Down:
+        name = "down"
+
+        def scores(self, query: str, passages: Sequence[str]) -> Sequence[float]:
+            raise ServiceError(f"nobody is there for {query} and {len(passages)}")
+
+    heard: list[str] = []
+    assert phidex.search("kind:pdff replaced", on_warning=heard.append)
+    assert "pdff" in heard[0]
+    with Phidex(settings=settings_for(folder / "data"), reranker=Down()) as other:
+        assert any("not reranked by down" in warning for warning in other.ask("Who replaced the pump?").warnings)

@@ -78,7 +78,7 @@ def hits(*chunks: Chunk) -> list[Hit]:
 def added(collection: Collection, how: Expand, *chunks: Chunk, **named: int) -> list[tuple[str, str]]:
     """Relation and text of what is added, in order."""
     before = hits(*chunks)
-    after = expand(before, collection, how=how, **({"budget_tokens": 4000} | named))
+    after = expand(before, collection, how=how, **{"budget_tokens": 4000, **named})  # pyright: ignore[reportArgumentType]
     assert after[: len(before)] == before
     assert all(one.score >= two.score for one, two in pairwise(after))
     assert len({hit.chunk.id for hit in after}) == len(after)

@@ -48,7 +48,7 @@ def search(
 
     with open_phidex(data) as phidex:
         filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
-        hits = phidex.search(query, collection, limit, filters)
+        hits = phidex.search(query, collection, limit, filters, on_warning=lambda text: print(f"note: {text}", file=sys.stderr))
     if as_json:
         print_json([hit.to_dict() for hit in hits])
     else:
@@ -111,7 +111,7 @@ def chat(
             try:
                 for event in phidex.ask(question, collection, filters=filters, conversation=conversation, stream=True):
                     printer.show(event)
-            except (BudgetError, ServiceError) as exc:  # the conversation can go on
+            except (BudgetError, InputError, ServiceError) as exc:  # the conversation can go on
                 print(f"error: {exc.message}\n  hint: {exc.hint}" if exc.hint else f"error: {exc.message}", file=sys.stderr)
                 continue
             if resume is not None:

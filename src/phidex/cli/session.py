@@ -52,6 +52,7 @@ def read_settings(
     given = {"data": data, "ingest": ingest, "pack": pack}
     settings = load_settings(**{name: value for name, value in given.items() if value})
     logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and with them passwords
     return settings
 
 
