@@ -90,7 +90,8 @@ class Asker:
         started = time.monotonic()
         asked = understand(question)  # operators limit the search, and are no words of the question from here on
         if not asked.text:
-            raise InputError("the query is empty", hint="ask something")
+            hint = "put words behind the operators" if asked.operators else "ask something"
+            raise InputError("the query is empty", hint=hint)
         limits = (asked.filters, *((filters,) if filters else ()))
         rewritten = self._rewrite(asked.text, conversation)
         timings = {"rewrite": time.monotonic() - started}

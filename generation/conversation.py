@@ -157,7 +157,7 @@ class Conversation:
             found.start, found.model = int(data["start"]), str(data["model"])
             _ = found.window_blocks
         except (KeyError, TypeError, ValueError, IndexError) as exc:
-            raise InputError(f"this saved conversation is damaged: {exc!r}", hint="begin a new conversation") from exc
+            raise InputError("this saved conversation is damaged", hint="begin a new conversation") from exc
         return found
 
 

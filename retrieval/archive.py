@@ -3,7 +3,7 @@
     points/000001.msgpack …   points by column (`wire.encode_points`), at most a thousand each
     blobs/<id>                pictures and originals
     sources.jsonl             the records of the catalogue, each with the attempt that its points belong to
-    manifest.json             versions, counts, and the SHA-256 of every other member
+    manifest.json             versions, counts, the SHA-256 of every other member, and the size of those above 1 GiB
 
 A source that changed while it was written stands in it twice: of its points those count whose part has its attempt.
 """
@@ -32,7 +32,7 @@ from phidex.retrieval.store import Payload, Point
 FORMAT = "phidex-backup/1"
 PART_POINTS = 1000
 _MANIFEST, _SOURCES = "manifest.json", "sources.jsonl"
-_MOST_BYTES = 1 << 30  # of one member; more is no part of ours
+_MOST_BYTES = 1 << 30  # of one member that the manifest does not say to be larger
 _LEVEL = 1  # of deflate: 60 MB a second and core; higher ones save a tenth
 _msgpack: Any = msgpack
 
@@ -70,6 +70,7 @@ class ArchiveWriter:
         except OSError as exc:
             raise InputError(f"{path} cannot be written: {exc.strerror}", hint="choose another place") from exc
         self._digests: dict[str, str] = {}
+        self._large: dict[str, int] = {}
         self._parts: list[dict[str, Any]] = []
 
     def add_points(self, points: Sequence[Point], attempt: int) -> None:
@@ -85,7 +86,7 @@ class ArchiveWriter:
     def finish(self, sources: Sequence[Payload], facts: Payload) -> None:
         """Write what is known of the sources and the manifest, and let the file appear."""
         self._add(_SOURCES, "".join(json.dumps(source, ensure_ascii=False) + "\n" for source in sources).encode())
-        manifest = {"format": FORMAT, **facts, "parts": self._parts, "sha256": self._digests}
+        manifest = {"format": FORMAT, **facts, "parts": self._parts, "sha256": self._digests, "large": self._large}
         with self._translated():
             self._zip.writestr(_MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
             self._zip.close()
@@ -104,6 +105,8 @@ class ArchiveWriter:
         with self._translated():
             self._zip.writestr(name, data)
         self._digests[name] = hashlib.sha256(data).hexdigest()
+        if len(data) > _MOST_BYTES:
+            self._large[name] = len(data)
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -118,6 +121,7 @@ class ArchiveReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._large: dict[str, int] = {}  # as the manifest says
         try:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError as exc:
@@ -167,6 +171,8 @@ class ArchiveReader:
             raise InputError(f"{self._path} is of the format {kind!r}, not {FORMAT!r}", hint=hint)
         if not whole:
             raise self._damaged("its manifest is incomplete")
+        large = found.get("large", {})
+        self._large = large if isinstance(large, dict) else {}
         return found
 
     def _read(self, name: str) -> bytes:
@@ -177,7 +183,8 @@ class ArchiveReader:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            if self._zip.getinfo(name).file_size > _MOST_BYTES:
+            size = self._zip.getinfo(name).file_size
+            if size > _MOST_BYTES and size != self._large.get(name):
                 raise self._damaged(f"{name} is too large")
             return self._zip.read(name)
         except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as exc:

@@ -181,24 +181,40 @@ class Catalogue:
 
 
 def make_collection(store: Store, name: str, meta: CollectionMeta) -> None:
-    """Make the collection; it exists with the last of these steps, and a kill before leaves what the next making takes on."""
+    """Make the collection; it exists with the last of these steps, and a kill before leaves what the next making takes on.
+
+    Raises:
+        ServiceError: a backup is being restored under that name.
+    """
     catalogue = Catalogue(store, name)
     names = store.names()
-    if catalogue.place in names and next(catalogue.scroll(Where()), None) is not None:
-        if catalogue.meta() is not None:
-            return  # another process was first
-        names = drop_collection(store, name)  # of a drop that was killed
+    if catalogue.place in names:
+        refuse_claimed(catalogue)
+        if next(catalogue.scroll(Where()), None) is not None:
+            if catalogue.meta() is not None:
+                return  # another process was first
+            names = drop_collection(store, name)  # of a drop, or a restore, that was killed
     if catalogue.place not in names:
         for place in points_of(names, name):
             store.drop(place)
     store.create(catalogue.place, Schema(indexes={"phase": "keyword"}))
+    refuse_claimed(catalogue)
     schema = points_schema(meta.embedder)
     try:
         store.create(meta.points, schema)
     except InputError:  # of a making that was killed, with another embedder
         store.drop(meta.points)
         store.create(meta.points, schema)
+    refuse_claimed(catalogue)  # by a restore that began meanwhile
     catalogue.put({META_ID: {"phase": "meta", "stamp": "", "gate": "", "gate_until": 0, **meta.to_dict()}})
+
+
+def refuse_claimed(catalogue: Catalogue, mine: str = "") -> None:
+    """Raises ServiceError where a restore that lives, another than `mine`, has claimed the name (see `restore.py`)."""
+    for record in catalogue.scroll(Where(must=(Match("phase", ("restoring",)),))):
+        if record.id != mine and not is_gone(record.payload["writer"], record.payload["until"]):
+            message = f"a backup is being restored into the collection {catalogue.name!r}"
+            raise ServiceError(message, hint="wait until that is done, or use another collection", retryable=True)
 
 
 def drop_collection(store: Store, name: str) -> list[str]:
@@ -238,8 +254,8 @@ def points_schema(embedder: EmbedderIdentity | None) -> Schema:
 
 
 def sources_only() -> Where:
-    """The records of sources, without that of the collection itself."""
-    return Where(must_not=(Match("phase", ("meta",)),))
+    """The records of sources, without those of the collection itself and of who restores it."""
+    return Where(must_not=(Match("phase", ("meta", "restoring")),))
 
 
 def scroll_all(store: Store, collection: str, where: Where, fields: Sequence[str] | None = None) -> Iterator[Record]:

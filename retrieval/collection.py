@@ -25,6 +25,7 @@ from phidex.retrieval.catalogue import (
     make_collection,
     scroll_all,
 )
+from phidex.retrieval.checks import check_name
 from phidex.retrieval.embed import Embedder, EmbedderIdentity
 from phidex.retrieval.lease import LEASE_S, at_work
 from phidex.retrieval.lexical import ANALYZER_VERSION
@@ -56,6 +57,7 @@ class Collection(CollectionReader):
             InputError: the name is none for a collection.
             ConfigError: it exists and was made by an incompatible version.
         """
+        check_name(name)
         if GENERATION in name or name.endswith(CATALOGUE):
             hint = f"choose one without {GENERATION!r} that does not end in {CATALOGUE!r}"
             raise InputError(f"{name!r} is no name for a collection", hint=hint)

@@ -6,7 +6,9 @@ it was, the same file in two folders. Only hits of nearly equal length and lexic
 
 from __future__ import annotations
 
+import heapq
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +23,9 @@ _NEAR = 0.15  # by how much lengths and lexical scores of copies differ at most
 _RUN = 3  # words
 _PROBES = 4
 _PROBE_CHARS = 20
+_MANY = 200  # hits, from which on copies are looked up by their marks and not one by one
+_MARKS = 8
+_SPREAD = 300  # hits that are chosen from one by one; what stands behind them keeps its order
 _WORD = re.compile(r"\w+")
 
 
@@ -35,10 +40,15 @@ def collapse(hits: Sequence[Hit]) -> list[Hit]:
             found = plain[hit.chunk.id] = " ".join(hit.chunk.text.split()).casefold()
         return found
 
+    places: dict[int, list[int]] = {}  # of kept hits, by the marks of their texts; only of many hits
     for hit in hits:
-        same = (at for at, one in enumerate(kept) if _may_be_copy(hit, one) and _is_copy(text_of(hit), text_of(one)))
+        marks = _marks(text_of(hit)) if len(hits) > _MANY else []
+        near = sorted({at for mark in marks for at in places.get(mark, ())}) if marks else range(len(kept))
+        same = (at for at in near if _may_be_copy(hit, kept[at]) and _is_copy(text_of(hit), text_of(kept[at])))
         at = next(same, None)
         if at is None:
+            for mark in marks:
+                places.setdefault(mark, []).append(len(kept))
             kept.append(hit)
         else:
             kept[at] = replace(kept[at], also=(*kept[at].also, Copy(hit.source, hit.chunk.locator)))
@@ -46,7 +56,7 @@ def collapse(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def diversify(hits: Sequence[Hit], limit: int, diversity: float) -> list[Hit]:
-    """The best `limit` hits, chosen one by one: each for its score and for what it adds to those before it.
+    """The best `limit` hits, the first 300 chosen one by one: each for its score and for what it adds to those before it.
 
     Source: Carbonell and Goldstein, The Use of MMR, Diversity-Based Reranking (SIGIR 1998); likeness is the cosine of the sets
     of terms.
@@ -56,6 +66,7 @@ def diversify(hits: Sequence[Hit], limit: int, diversity: float) -> list[Hit]:
     """
     if not hits:
         return []
+    hits, behind = hits[:_SPREAD], hits[_SPREAD:]
     top, last = max(hit.score for hit in hits), min(hit.score for hit in hits)
     worth = [(hit.score - last) / (top - last) if top > last else 1.0 for hit in hits]
     terms = [query_vector(hit.chunk.text).indices for hit in hits]
@@ -68,7 +79,7 @@ def diversify(hits: Sequence[Hit], limit: int, diversity: float) -> list[Hit]:
         chosen.append(best)
         for at in left:
             likeness[at] = max(likeness[at], _cosine(terms[at], terms[best]))
-    return [hits[at] for at in chosen]
+    return [*(hits[at] for at in chosen), *behind][:limit]
 
 
 def _may_be_copy(one: Hit, other: Hit) -> bool:
@@ -100,6 +111,14 @@ def _runs(text: str) -> set[tuple[str, ...]]:
     if len(words) < 4 * _RUN:
         return {tuple(words)}
     return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
+
+
+def _marks(text: str) -> list[int]:
+    """The least hashes of a text's runs: texts that share nine tenths of their runs nearly always share one of these.
+
+    Source: Broder, On the Resemblance and Containment of Documents (1997).
+    """
+    return heapq.nsmallest(_MARKS, (zlib.crc32(" ".join(run).encode()) for run in _runs(text)))
 
 
 def _cosine(one: Indices, other: Indices) -> float:

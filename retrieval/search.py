@@ -140,7 +140,8 @@ def _quiet(warning: str) -> None:
 def _checked(query: str | Query) -> Query:
     asked = query if isinstance(query, Query) else _understood(query)
     if not asked.text.strip():
-        raise InputError("the query is empty", hint="ask something")
+        hint = "put words behind the operators" if asked.operators else "ask something"
+        raise InputError("the query is empty", hint=hint)
     return asked
 
 

@@ -241,7 +241,8 @@ class ServerStore:
         with translated("optimize", collection):
             info = self._client.get_collection(name)
             layout = target(self._tuning, info.points_count or 0)
-            if layout_of(info) != layout and not self._in_process:
+            waits = info.status == models.CollectionStatus.GREY  # for an update, to go on with what a restart broke off
+            if (waits or layout_of(info) != layout) and not self._in_process:
                 self._client.update_collection(name, **changes(_schema_of(info), layout, self._settings))
         return self.index_state(collection)
 

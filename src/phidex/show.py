@@ -247,6 +247,8 @@ def show_status(status: Mapping[str, Any]) -> None:
     """Collections as a table, and where things are."""
     out = console()
     model = status["chat"] or "none: answers are quotations"
+    if status["store"] == "embedded" and not Path(status["data"]).is_dir():
+        out.print(f"[yellow]there is no folder {escape(status['data'])} yet[/]")
     out.print(f"data {escape(status['data'])}, store {escape(status['store'])}, model {escape(model)}")
     table = Table("collection", "sources", "chunks", "pending", "languages", "dense model", box=None, header_style="bold")
     for name, found in status["collections"].items():
@@ -307,5 +309,5 @@ def show_index(state: IndexState) -> None:
     layout = state.layout
     how = "a graph (HNSW)" if layout.hnsw else "exact search"
     held = f"{layout.quantization} vectors in memory" if layout.quantization != "none" else "full vectors"
-    outside = f", {counted(state.outside, 'point')} not in it yet" if state.outside else ""
+    outside = f", {counted(state.outside, 'point')} not in it yet" if state.outside and layout.hnsw else ""
     console().print(f"{state.step}: {counted(state.points, 'point')}, {how}, {held}{outside}")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.retrieval.shelf import chunks, source
 from tests.retrieval.test_backup import in_process, library
 
 from phidex.errors import ConfigError, InputError
+from phidex.ingest.run.blobs import Blobs
 from phidex.retrieval.backup import backup
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.restore import restore
@@ -63,6 +66,24 @@ def test_a_file_that_was_tampered_with(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sources\.jsonl is not what was written"):
         restore(store, path)
     assert store.names() == []
+
+
+def test_members_above_the_bound_come_back_and_those_that_nobody_told_of_do_not(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phidex.retrieval.archive._MOST_BYTES", 200_000)
+    path, here, there = tmp_path / "b", Blobs(tmp_path / "here"), Blobs(tmp_path / "there")
+    collection, of = library(in_process()), source("film.mp4")
+    data = b"frame" * 50_000
+    of = replace(of, blob=here.put(of.id, data, ".mp4"))
+    collection.replace(of, "x", chunks(of, "said in it"))
+    backup(collection, path, blobs=here)
+    restore(store, path, blobs=there)
+    assert there.get(of.blob or "") == data
+    rewritten(path, "manifest.json", changed(large={f"blobs/{of.blob}": len(data) - 1}))
+    with pytest.raises(InputError, match="too large"):
+        restore(store, path, "again", blobs=there)
+    assert Collection.names(store) == ["library"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,12 +26,12 @@ from phidex.ingest.records import Chunk
 from phidex.ingest.run.blobs import Blobs
 from phidex.retrieval.archive import ArchiveReader, check_free
 from phidex.retrieval.backup import backup
-from phidex.retrieval.catalogue import Catalogue
+from phidex.retrieval.catalogue import Catalogue, drop_collection
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.edge import EdgeStore
 from phidex.retrieval.restore import restore
 from phidex.retrieval.server import ServerStore
-from phidex.retrieval.store import Point, Store, Where
+from phidex.retrieval.store import Match, Point, Schema, Store, Where
 from phidex.settings import StoreSettings
 
 SUMS = Sums()
@@ -220,6 +221,7 @@ def test_a_source_that_is_half_replaced_is_saved_as_it_is_seen(tmp_path: Path, w
 
 
 def test_a_kill_at_any_write_of_a_restore_leaves_nothing_half(tmp_path: Path) -> None:
+    saved, left = whole(library(in_process())), 0
     backup(library(in_process()), tmp_path / "b")
     for write in range(1, 100):
         store = in_process()
@@ -227,13 +229,112 @@ def test_a_kill_at_any_write_of_a_restore_leaves_nothing_half(tmp_path: Path) ->
         if not killed:
             assert write > 3
             break
-        assert Collection.names(store) == []
+        if Collection.names(store):  # whole; the claim alone is left, and nobody minds it
+            left += 1
+            assert whole(Collection.open(store, "library")) == saved
+            continue
         with pytest.raises(NotFoundError):
             Collection.open(store, "library")
-        restore(store, tmp_path / "b", "library")  # the next one clears up
-        assert Collection.open(store, "library").count() == 24
+        if write % 2:
+            restore(store, tmp_path / "b", "library")  # the next one clears up
+            assert whole(Collection.open(store, "library")) == saved
+        else:
+            assert whole(library(store)) == saved  # and so does an ingest
     else:
         pytest.fail("it never came to an end")
+    assert left == 1
+
+
+def at_the_first(step: str, work: Callable[[], object]) -> Callable[[str, int, int], None]:
+    """Does the work once, when that step is told of for the first time."""
+    done: list[str] = []
+
+    def told(name: str, _done: int, _total: int) -> None:
+        if name == step and not done:
+            done.append(name)
+            work()
+
+    return told
+
+
+@pytest.mark.parametrize("step", ["points", "switching"])
+@pytest.mark.parametrize("kind", ["edge", "in-process"])
+def test_nobody_else_makes_the_collection_meanwhile(
+    tmp_path: Path, stores: Callable[[str], Store], kind: str, step: str
+) -> None:
+    store = stores(kind)
+    before = whole(library(in_process()))
+    backup(library(in_process()), tmp_path / "b")
+    refused: list[ServiceError] = []
+
+    def others() -> None:
+        for work in (lambda: library(store, "copy", "mine"), lambda: restore(store, tmp_path / "b", "copy")):
+            with pytest.raises(ServiceError, match="being restored into the collection 'copy'") as caught:
+                work()
+            refused.append(caught.value)
+
+    restore(store, tmp_path / "b", "copy", on_progress=at_the_first(step, others))
+    assert [(error.retryable, bool(error.hint)) for error in refused] == [(True, True)] * 2
+    copy = Collection.open(store, "copy")
+    assert whole(copy) == before
+    assert not list(copy.catalogue.scroll(Where(must=(Match("phase", ("restoring",)),))))
+
+
+def test_nobody_else_replaces_the_collection_meanwhile(tmp_path: Path, store: Store) -> None:
+    backup(library(in_process()), tmp_path / "b")
+    library(store, edition="there")
+
+    def other() -> None:
+        with pytest.raises(ServiceError, match="being restored"):
+            restore(store, tmp_path / "b", replace=True)
+        assert Collection.open(store, "library").known().keys() == {source(name).id for name in NAMES}
+
+    restore(store, tmp_path / "b", replace=True, on_progress=at_the_first("points", other))
+    assert whole(Collection.open(store, "library")) == whole(library(in_process()))
+
+
+def test_a_collection_made_in_spite_of_the_claim_stays(tmp_path: Path, store: Store) -> None:
+    backup(library(in_process()), tmp_path / "b")
+
+    def other() -> None:
+        drop_collection(store, "copy")  # the claim too
+        library(store, "copy", "mine", names=("book0.pdf",))
+
+    with pytest.raises(ServiceError, match="meanwhile") as caught:
+        restore(store, tmp_path / "b", "copy", on_progress=at_the_first("points", other))
+    assert caught.value.retryable
+    assert [text.split()[0] for text in texts_of(Collection.open(store, "copy"), source("book0.pdf"))] == ["mine"] * 4
+
+
+def test_a_making_that_a_restore_overtakes_is_refused(store: Store) -> None:
+    catalogue = Catalogue(store, "library")
+    claim = {"phase": "restoring", "writer": "elsewhere/1/1/x", "until": time.time() + 60}
+    identity, calls = str(uuid.uuid4()), 0
+
+    def overtake(name: str) -> None:
+        nonlocal calls
+        calls += name == "create"
+        if calls == 2:  # of the points: the catalogue is there
+            catalogue.put({identity: claim})
+
+    with pytest.raises(ServiceError, match="being restored"):
+        library(cast(Store, Stepping(store, overtake)))
+    assert catalogue.meta() is None
+    assert catalogue.records([identity]) == {identity: claim}
+
+
+def test_the_claim_of_another_host_holds_as_long_as_its_lease(tmp_path: Path, store: Store) -> None:
+    backup(library(in_process()), tmp_path / "b")
+    catalogue, claim = Catalogue(store, "library"), str(uuid.uuid4())
+    store.create(catalogue.place, Schema(indexes={"phase": "keyword"}))
+    there = {"phase": "restoring", "writer": "elsewhere/1/1/x", "until": time.time() + 60}
+    catalogue.put({claim: there})
+    for work in (lambda: library(store), lambda: restore(store, tmp_path / "b")):
+        with pytest.raises(ServiceError, match="being restored"):
+            work()
+    catalogue.put({claim: {**there, "until": time.time() - 1}})
+    restore(store, tmp_path / "b")
+    assert whole(Collection.open(store, "library")) == whole(library(in_process()))
 
 
 def test_a_kill_while_a_collection_is_replaced(tmp_path: Path) -> None:

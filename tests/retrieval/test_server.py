@@ -28,10 +28,12 @@ class Answer:
     def __init__(self) -> None:
         self.status = 200
         self.body = b"{}"
+        self.bodies: dict[str, bytes] = {}
         self.headers: dict[str, str] = {}
         self.delay = threading.Event()
         self.delay.set()
         self.keys: list[str | None] = []
+        self.methods: list[str] = []
 
 
 @pytest.fixture
@@ -44,17 +46,19 @@ def url(answer: Answer) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_any(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer.methods.append(self.command)
             answer.keys.append(self.headers.get("api-key"))
             answer.delay.wait(5)
+            body = answer.bodies.get(self.command, answer.body)
             with contextlib.suppress(OSError):  # a client that did not wait
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(body)
                 self.wfile.flush()
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_any  # noqa: N815  # the names are http.server's
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any  # noqa: N815  # the names are http.server's
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
@@ -148,6 +152,26 @@ def test_garbage(url: str, answer: Answer, body: bytes) -> None:
     for call in calls_of(store):
         with pytest.raises(ServiceError, match="no Qdrant server"):
             call()
+    store.close()
+
+
+@pytest.mark.parametrize(("status", "sent"), [("grey", 1), ("yellow", 0), ("green", 0)])
+def test_what_waits_for_an_update_gets_one_though_its_layout_is_as_wanted(
+    url: str, answer: Answer, status: str, sent: int
+) -> None:
+    store = ServerStore(url)
+    config: dict[str, Any] = {
+        "params": {"vectors": {"dense": {"size": 8, "distance": "Cosine"}}, "sparse_vectors": {"sparse": {}}},
+        "hnsw_config": {"m": settings().hnsw_m, "ef_construct": settings().hnsw_ef_construct, "full_scan_threshold": 10},
+        "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0}
+        | {"flush_interval_sec": 5, "max_segment_size": None},
+        "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
+    }
+    info = {"status": status, "optimizer_status": "ok", "points_count": 9, "segments_count": 1}
+    answer.body = json.dumps({"result": {**info, "config": config, "payload_schema": {}}, "status": "ok"}).encode()
+    answer.bodies["PATCH"] = b'{"result": true, "status": "ok"}'
+    assert store.optimize("c").step == ("ready" if status == "green" else "building")
+    assert answer.methods.count("PATCH") == sent
     store.close()
 
 

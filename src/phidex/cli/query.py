@@ -132,6 +132,8 @@ def _questions() -> Iterator[str]:
 def _resumed(path: Path | None) -> Conversation:
     from phidex.generation.conversation import Conversation
 
+    if path is not None and not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", hint="make it, or name another file")
     if path is None or not path.exists():
         return Conversation()
     try:
@@ -144,6 +146,7 @@ def _save(conversation: Conversation, path: Path) -> None:
     """Whole or not at all: an interrupt leaves what was saved before."""
     fresh = path.with_name(f".{path.name}.new")
     try:
+        fresh.touch(0o600)  # it holds the documents' words
         fresh.write_text(json.dumps(conversation.to_dict(), ensure_ascii=False), "utf-8")
         fresh.replace(path)
     except OSError as exc:
