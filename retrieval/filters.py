@@ -19,6 +19,8 @@ _PAYLOAD_FIELDS = {
     "symbols": "symbol",
 }
 
+_LAST_PAGE = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -122,7 +124,7 @@ def page_range(text: str) -> tuple[int, int]:
         pages = int(first), int(last or first)
     except ValueError:
         pages = (0, 0)
-    if not 1 <= pages[0] <= pages[1]:
+    if not 1 <= pages[0] <= pages[1] <= _LAST_PAGE:
         raise InputError(f"{text!r} is not a range of pages", hint="write 12 or 10-20")
     return pages
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from phidex.errors import InputError, NotFoundError
+from phidex.errors import InputError
 from phidex.ingest.records import Source
 from phidex.retrieval.arrange import arrange, holds_phrases
 from phidex.retrieval.catalogue import Transitions
@@ -25,7 +25,7 @@ from phidex.retrieval.filters import Filters
 from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.lexical import query_vector
 from phidex.retrieval.payload import chunk_of, searchable_text
-from phidex.retrieval.query.resolve import resolve_filters
+from phidex.retrieval.query.resolve import resolve_filters, sources_at
 from phidex.retrieval.query.understand import Query, understand
 from phidex.retrieval.query.words import all_words
 from phidex.retrieval.reader import CollectionReader
@@ -36,6 +36,7 @@ _MAX_QUERY_CHARS = 20_000
 _LEG_NAMES: dict[LegName, str] = {"sparse": "lexical", "dense": "dense"}
 _SURE_SCORE = 0.5  # of a question's language
 _KNOWN_SCORE = 0.3  # below it, a question is too short to tell its language
+_MOST_FILES = 4  # that a question names and each of which is looked into
 _SPARE = 10  # hits of the pool beyond the limit, for what is moved up and for copies
 
 
@@ -111,7 +112,9 @@ def search(
         for extra in ((), *((one,) for one in wider)):
             legs = [Leg(vector, max(candidates, pool), Where(must + extra, hidden)) for vector in vectors]
             fused, stamp = collection.hybrid(legs, pool)
-            found = {hit.record.id: hit for hit in fused} | found
+            for hit in fused:  # a passage that both find counts as what it is among those of the place that is named
+                if hit.record.id not in found or hit.score > found[hit.record.id].score:
+                    found[hit.record.id] = hit
         owners = {hit.record.payload["source_id"] for hit in found.values()}
         sources, later = collection.sources_during(moving, owners)
         hits = [_hit(hit, sources) for hit in found.values() if hit.record.payload["source_id"] in sources]
@@ -168,12 +171,7 @@ def _vectors(query: Query, collection: Collection, embedder: Embedder | None) ->
 
 def _named_places(query: Query, collection: Collection) -> list[Condition]:
     """What else the question names, as conditions: the documents called so, the pages."""
-    found: list[Condition] = []
-    for name in query.files:
-        try:
-            found.append(Match("source_id", resolve_filters(Filters(paths=(name,)), collection).sources))
-        except NotFoundError:
-            continue  # a file that is spoken of, not one of the collection
+    found: list[Condition] = [Match("source_id", ids) for ids in sources_at(query.files[:_MOST_FILES], collection)]
     if query.pages is not None:
         found.append(Range("page", query.pages[0], query.pages[1]))
     return found

@@ -42,14 +42,24 @@ def resolve_filters(filters: Filters, collection: CollectionReader) -> Filters:
         NotFoundError: no source has such a name, or none lies under such a path; the hint names the nearest.
         InputError: a date is none.
     """
-    if filters.is_resolved:
-        return filters
+    return filters if filters.is_resolved else _resolved(filters, _entries(collection))
+
+
+def sources_at(paths: Sequence[str], collection: CollectionReader) -> list[tuple[str, ...]]:
+    """Ids of the sources at each path or in each folder, empty ones left out, by one look at the catalogue."""
+    if not paths:
+        return []
+    places = _places(_entries(collection))
+    found = [tuple(one.id for one in _fitting(path, places)) for path in paths]
+    return [ids for ids in found if ids]
+
+
+def _entries(collection: CollectionReader) -> list[_Entry]:
     records = collection.catalogue.scroll(sources_only())
-    sources = [_entry(source_of(record.payload)) for record in records if record.payload["phase"] != "removing"]
-    return _resolved(filters, sources)
+    return [_entry(source_of(record.payload)) for record in records if record.payload["phase"] != "removing"]
 
 
-def _resolved(filters: Filters, sources: Sequence[_Entry]) -> Filters:
+def _resolved(filters: Filters, sources: Sequence[_Entry], *, any_of: bool = False) -> Filters:
     found: list[set[str]] = [set(filters.sources)] if filters.sources else []
     if filters.names:
         found.append({entry.id for name in filters.names for entry in _named(name, sources)})
@@ -59,8 +69,9 @@ def _resolved(filters: Filters, sources: Sequence[_Entry]) -> Filters:
         found.append({entry.id for entry in sources if _is_dated(entry.date, filters.after, filters.before)})
     ids: tuple[str, ...] = ()
     if found:
-        ids = tuple(sorted(found[0].intersection(*found[1:]))) or _NOBODY
-    without = _resolved(filters.without, sources) if filters.without is not None else None
+        both = found[0].union(*found[1:]) if any_of else found[0].intersection(*found[1:])
+        ids = tuple(sorted(both)) or _NOBODY
+    without = _resolved(filters.without, sources, any_of=True) if filters.without is not None else None
     return replace(filters, sources=ids, names=(), paths=(), after="", before="", without=without)
 
 
@@ -85,17 +96,31 @@ def _named(wanted: str, sources: Sequence[_Entry]) -> list[_Entry]:
 
 
 def _under(path: str, sources: Sequence[_Entry]) -> list[_Entry]:
+    """The same as `_fitting`, which must find something."""
+    fits = _fitting(path, _places(sources))
+    if not fits:
+        folders = {place.rpartition("/")[0] for one in sources for place in (one.name,) if "/" in place}
+        hint = _nearest(_path(path), folders or {one.name for one in sources})
+        raise NotFoundError(f"no source lies under {path!r}", hint=hint)
+    return fits
+
+
+def _places(sources: Sequence[_Entry]) -> list[tuple[_Entry, str]]:
+    return [(one, place) for one in sources for place in (one.name, *one.uris)]
+
+
+def _path(path: str) -> str:
+    return path.replace("\\", "/").casefold().removeprefix("./")
+
+
+def _fitting(path: str, places: Sequence[tuple[_Entry, str]]) -> list[_Entry]:
     """The sources at a path or in a folder, counted from any folder boundary, or that fit a pattern."""
-    wanted = path.replace("\\", "/").casefold().removeprefix("./")
-    places = [(one, place) for one in sources for place in (one.name, *one.uris)]
+    wanted = _path(path)
     if "*" in wanted or "?" in wanted:
         fits = {one.id: one for one, place in places if fnmatchcase(place, wanted) or fnmatchcase(place, f"*/{wanted}")}
     else:
         inner = "/" + wanted.strip("/") + "/"
         fits = {one.id: one for one, place in places if inner in f"/{place}/"}
-    if not fits:
-        folders = {place.rpartition("/")[0] for one in sources for place in (one.name,) if "/" in place}
-        raise NotFoundError(f"no source lies under {path!r}", hint=_nearest(wanted, folders or {one.name for one in sources}))
     return list(fits.values())
 
 

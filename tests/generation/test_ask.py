@@ -157,3 +157,16 @@ def test_what_people_should_know_is_told(folder: Path, phidex: Phidex) -> None:
     assert "pdff" in heard[0]
     with Phidex(settings=settings_for(folder / "data"), reranker=Down()) as other:
         assert any("not reranked by down" in warning for warning in other.ask("Who replaced the pump?").warnings)
+
+
+def test_what_is_excluded_in_two_ways_is_excluded_in_each(folder: Path, phidex: Phidex) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "shed.md").write_text("# Shed\n\nThe roof of the shed was replaced in 2018 by the caretaker.\n")
+    phidex.ingest(folder / "sub")
+    found = phidex.search("replaced caretaker -source:plant.md -path:sub/")
+    assert {hit.source.name for hit in found} == {"garden.md"}
+
+
+def test_a_file_that_is_only_spoken_of_limits_nothing(phidex: Phidex) -> None:
+    assert phidex.search("what was replaced according to requirements.txt")
+    assert phidex.search("what is in plant.md")[0].source.name == "plant.md"
