@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from phidex.errors import ConfigError, InputError, ServiceError
+from phidex.errors import ConfigError, PhidexError
 from phidex.settings import EmbedSettings, RerankSettings
 
 log = logging.getLogger(__name__)
@@ -87,11 +87,11 @@ def choose_reranker(settings: RerankSettings, hub_timeout_s: float = EmbedSettin
 
 
 def try_scores(reranker: Reranker, query: str, passages: Sequence[str]) -> Judged:
-    """The scores, or a warning where they cannot be had now: a wrong setting is an error."""
+    """The scores, or a warning where they cannot be had now: raises no PhidexError."""
     if not passages:
         return Judged(())
     try:
         return Judged(tuple(reranker.scores(query, passages)))
-    except (InputError, ServiceError) as exc:
+    except PhidexError as exc:
         log.warning("rerank.failed model=%s error=%s", reranker.name, type(exc).__name__)
         return Judged(None, f"not reranked by {reranker.name}: {exc}")
