@@ -25,6 +25,7 @@ _PROBES = 4
 _PROBE_CHARS = 20
 _MANY = 200  # hits, from which on copies are looked up by their marks and not one by one
 _MARKS = 8
+_MOST_OF_A_MARK = 16
 _SPREAD = 300  # hits that are chosen from one by one; what stands behind them keeps its order
 _WORD = re.compile(r"\w+")
 
@@ -48,7 +49,8 @@ def collapse(hits: Sequence[Hit]) -> list[Hit]:
         at = next(same, None)
         if at is None:
             for mark in marks:
-                places.setdefault(mark, []).append(len(kept))
+                if len(places.setdefault(mark, [])) < _MOST_OF_A_MARK:  # what more texts share is a header, and tells no copy
+                    places[mark].append(len(kept))
             kept.append(hit)
         else:
             kept[at] = replace(kept[at], also=(*kept[at].also, Copy(hit.source, hit.chunk.locator)))

@@ -19,7 +19,8 @@ _PAYLOAD_FIELDS = {
     "symbols": "symbol",
 }
 
-_LAST_PAGE = 10_000_000
+LAST_PAGE = 10_000_000
+"""More than any document has; what is beyond is no number of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def page_range(text: str) -> tuple[int, int]:
         pages = int(first), int(last or first)
     except ValueError:
         pages = (0, 0)
-    if not 1 <= pages[0] <= pages[1] <= _LAST_PAGE:
+    if not 1 <= pages[0] <= pages[1] <= LAST_PAGE:
         raise InputError(f"{text!r} is not a range of pages", hint="write 12 or 10-20")
     return pages
 

@@ -21,7 +21,7 @@ from phidex.retrieval.collection import Collection
 from phidex.retrieval.diversify import collapse, diversify
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.fields import asked_names
-from phidex.retrieval.filters import Filters
+from phidex.retrieval.filters import LAST_PAGE, Filters
 from phidex.retrieval.hit import Hit, LegRank
 from phidex.retrieval.lexical import query_vector
 from phidex.retrieval.payload import chunk_of, searchable_text
@@ -172,7 +172,7 @@ def _vectors(query: Query, collection: Collection, embedder: Embedder | None) ->
 def _named_places(query: Query, collection: Collection) -> list[Condition]:
     """What else the question names, as conditions: the documents called so, the pages."""
     found: list[Condition] = [Match("source_id", ids) for ids in sources_at(query.files[:_MOST_FILES], collection)]
-    if query.pages is not None:
+    if query.pages is not None and query.pages[1] <= LAST_PAGE:
         found.append(Range("page", query.pages[0], query.pages[1]))
     return found
 

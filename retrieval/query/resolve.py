@@ -65,8 +65,9 @@ def _resolved(filters: Filters, sources: Sequence[_Entry], *, any_of: bool = Fal
         found.append({entry.id for name in filters.names for entry in _named(name, sources)})
     if filters.paths:
         found.append({entry.id for path in filters.paths for entry in _under(path, sources)})
-    if filters.after or filters.before:
-        found.append({entry.id for entry in sources if _is_dated(entry.date, filters.after, filters.before)})
+    for after, before in ((filters.after, ""), ("", filters.before)):
+        if after or before:
+            found.append({entry.id for entry in sources if _is_dated(entry.date, after, before)})
     ids: tuple[str, ...] = ()
     if found:
         both = found[0].union(*found[1:]) if any_of else found[0].intersection(*found[1:])

@@ -170,3 +170,4 @@ def test_what_is_excluded_in_two_ways_is_excluded_in_each(folder: Path, phidex: 
 def test_a_file_that_is_only_spoken_of_limits_nothing(phidex: Phidex) -> None:
     assert phidex.search("what was replaced according to requirements.txt")
     assert phidex.search("what is in plant.md")[0].source.name == "plant.md"
+    assert phidex.search("what was replaced on page 99999999999999999999")

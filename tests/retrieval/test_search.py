@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -289,3 +290,23 @@ def test_copies_in_other_documents_are_named_on_the_hit(collection: Collection) 
 def test_wrong_options(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
         SearchOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_files_that_are_not_there_cost_one_look_and_no_guess(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = source("a.pdf")
+    collection.replace(one, "v", chunks(one, "rain in the barrel"))
+    scroll = Mock(wraps=collection.catalogue.scroll)
+    monkeypatch.setattr(collection.catalogue, "scroll", scroll)
+    monkeypatch.setattr("difflib.get_close_matches", Mock(side_effect=AssertionError("the nearest names were looked for")))
+    asked = "is rain in requirements.txt, setup.cfg, tox.ini, Makefile.am, pyproject.toml or poetry.lock"
+    assert ids(search(collection, asked, embedder=None)) == ["rain in the barrel"]
+    assert scroll.call_count == 1
+
+
+def test_a_page_beyond_all_books_is_searched_as_words(collection: Collection) -> None:
+    one = source("a.pdf")
+    collection.replace(one, "v", chunks(one, "rain in the barrel"))
+    assert ids(search(collection, "rain page:99999999999999999999", embedder=None)) == ["rain in the barrel"]
+    with pytest.raises(InputError, match="range of pages"):
+        page_range("1-99999999999999999999")
+    assert page_range("1000000") == (1_000_000, 1_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from phidex.errors import InputError, NotFoundError
 from phidex.ingest.records import Source
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.filters import Filters
-from phidex.retrieval.query.resolve import date_of, resolve_filters
+from phidex.retrieval.query.resolve import date_of, resolve_filters, sources_at
 from phidex.retrieval.server import ServerStore
 from phidex.retrieval.store import Match, Range, Where
 
@@ -40,6 +41,7 @@ def test_filters_survive_json(filters: Filters, without: Filters) -> None:
         ({"pages": [1]}, "two numbers"),
         ({"pages": [True, 2]}, "two numbers"),
         ({"pages": [5, 2]}, "range of pages"),
+        ({"pages": [1, 10**20]}, "range of pages"),
         ({"after": 2024}, "a text"),
         ({"without": ["x"]}, "an object"),
         ({"without": {"kinds": 3}}, "a list of texts"),
@@ -126,6 +128,8 @@ def collection() -> Collection:
         (Filters(names=("main.py",), after="2024"), []),
         (Filters(without=Filters(names=("annual report",))), [MAIN, MANUAL]),
         (Filters(paths=("docs",), without=Filters(paths=("docs/old",))), [REPORT, MANUAL]),
+        (Filters(without=Filters(names=("report-2023.pdf",), paths=("src/",))), [OLD, MANUAL]),
+        (Filters(without=Filters(sources=(MANUAL.id,), names=("main.py",), after="2024", before="2000")), [OLD]),
     ],
 )
 def test_what_the_catalogue_knows(collection: Collection, filters: Filters, found: list[Source]) -> None:
@@ -145,6 +149,18 @@ def test_what_is_not_there_is_named_with_the_nearest(collection: Collection) -> 
     empty = Collection.create(ServerStore(client=QdrantClient(":memory:")), "x", lambda: None)
     with pytest.raises(NotFoundError, match="ingest"):
         resolve_filters(Filters(names=("a",)), empty)
+
+
+def test_places_that_a_question_names_are_read_once_and_none_is_an_error(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scroll = Mock(wraps=collection.catalogue.scroll)
+    monkeypatch.setattr(collection.catalogue, "scroll", scroll)
+    paths = ("main.py", "requirements.txt", "docs")
+    assert [set(found) for found in sources_at(paths, collection)] == [{MAIN.id}, {REPORT.id, OLD.id, MANUAL.id}]
+    assert scroll.call_count == 1
+    assert sources_at((), collection) == []
+    assert scroll.call_count == 1
 
 
 def test_what_needs_no_catalogue_reads_none(collection: Collection) -> None:
