@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
-from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat import ChatModel, Message
 from phidex.generation.conversation import Conversation
@@ -25,9 +24,10 @@ from phidex.retrieval.expand import expand
 from phidex.retrieval.filters import Filters
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.query.many import search_many
+from phidex.retrieval.query.resolve import resolve_filters
 from phidex.retrieval.query.understand import Query, understand
 from phidex.retrieval.rerank import Reranker
-from phidex.retrieval.search import SearchOptions, conditions_of, search
+from phidex.retrieval.search import SearchOptions, conditions_of, search, with_words
 from phidex.settings import Settings
 
 _HISTORY_TURNS = 6  # that a follow-up may hang on
@@ -88,11 +88,9 @@ class Asker:
             ServiceError: the endpoint is down, overloaded or broke off.
         """
         started = time.monotonic()
-        asked = understand(question)  # operators limit the search, and are no words of the question from here on
-        if not asked.text:
-            hint = "put words behind the operators" if asked.operators else "ask something"
-            raise InputError("the query is empty", hint=hint)
-        limits = (asked.filters, *((filters,) if filters else ()))
+        asked = with_words(understand(question))  # its operators limit the search, and are no words of it from here on
+        # Once for all wordings: a name or a path is looked for in the whole catalogue.
+        limits = [resolve_filters(one, self.collection) for one in (asked.filters, filters) if one is not None]
         rewritten = self._rewrite(asked.text, conversation)
         timings = {"rewrite": time.monotonic() - started}
         started = time.monotonic()

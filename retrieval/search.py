@@ -92,7 +92,8 @@ def search(
     """
     if limit < 1:
         raise InputError(f"a limit of {limit} hits", hint="ask for one at least")
-    asked, warn = _checked(query), on_warning or _quiet
+    asked = with_words(query if isinstance(query, Query) else _understood(query))
+    warn = on_warning or _quiet
     for warning in asked.warnings:
         warn(warning)
     others = (filters,) if isinstance(filters, Filters) else filters or ()
@@ -140,12 +141,16 @@ def _quiet(warning: str) -> None:
     """Says nothing."""
 
 
-def _checked(query: str | Query) -> Query:
-    asked = query if isinstance(query, Query) else _understood(query)
-    if not asked.text.strip():
-        hint = "put words behind the operators" if asked.operators else "ask something"
+def with_words(query: Query) -> Query:
+    """The query itself.
+
+    Raises:
+        InputError: nothing is left of it to search for.
+    """
+    if not query.text.strip():
+        hint = "put words behind the operators" if query.operators else "ask something"
         raise InputError("the query is empty", hint=hint)
-    return asked
+    return query
 
 
 def _understood(text: str) -> Query:

@@ -148,9 +148,10 @@ def _follow(phidex: Phidex, targets: Sequence[str], run: Mapping[str, Any], *, a
     from phidex.show import counted, show_report
 
     with resumable(), IngestProgress(quiet=as_json) as progress:
-        first = [True]
+        first = True
 
         def round_done(report: IngestReport) -> None:
+            nonlocal first
             progress.clear()
             if as_json:
                 print(json.dumps(report.to_dict(), ensure_ascii=False), flush=True)
@@ -158,7 +159,7 @@ def _follow(phidex: Phidex, targets: Sequence[str], run: Mapping[str, Any], *, a
                 show_report(report, collection=run["collection"], background=False)
             elif first:
                 print(f"{counted(len(report.files), 'file')} unchanged; following them until Ctrl-C")
-            first.clear()
+            first = False
 
         phidex.watch(
             *targets,
