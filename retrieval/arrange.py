@@ -17,7 +17,6 @@ whole lexical leg costs reworded questions about prose.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import unquote
 
 from phidex.ingest.records import LineLocator, PageLocator, TimeLocator
@@ -48,7 +47,7 @@ def arrange(hits: Sequence[Hit], query: Query) -> list[Hit]:
         boosts = {reason: unit * share for reason, share in asked.reasons(hit)}
         if hit.chunk.modality == "code" and scale is not None and (place := hit.why.get("lexical")):
             boosts["code"] = _CODE * (place.score - scale[0]) / scale[1]
-        found.append(replace(hit, score=hit.score + sum(boosts.values()), boosts=boosts))
+        found.append(Hit(hit.chunk, hit.source, hit.score + sum(boosts.values()), hit.why, boosts, hit.also))
     return sorted(found, key=lambda hit: -hit.score)
 
 
@@ -66,6 +65,7 @@ class _Asked:
         self._symbols = asked_names("", query.symbols)
         self._files = frozenset(name.replace("\\", "/").lower().strip("./") for name in query.files)
         self._titles = frozenset(title_names(query.text)) if len(query.text) <= _TITLE_CHARS else _NOBODY
+        self._words = [word for word in min(self._titles, key=len, default="").split() if word.isascii()]
         sure = query.language_score >= _SURE and query.language != "und"
         self._languages = frozenset((query.language, "und")) if sure else _NOBODY
         if self._languages & _HAN and query.scripts == ("Hani",):
@@ -75,7 +75,7 @@ class _Asked:
         """Why the hit is preferred, beside what the legs say, and by what share of the best score."""
         if (self._symbols or self._files) and self._is_named(hit):
             yield "name", _NAMED
-        if self._titles and not self._titles.isdisjoint(titles_in(hit.chunk.text)):
+        if self._titles and self._has_title(hit.chunk.text):
             yield "title", _SAID
         if self._query.phrases and holds_phrases(hit, self._query.phrases):
             yield "phrase", _SAID
@@ -84,6 +84,10 @@ class _Asked:
         alike = (hit.chunk.language in self._languages) + (hit.source.language in self._languages)
         if alike:
             yield "language", _LANGUAGE * alike
+
+    def _has_title(self, text: str) -> bool:
+        plain = text.lower()  # most passages lack one of the words, which is told in no time
+        return all(word in plain for word in self._words) and not self._titles.isdisjoint(titles_in(text))
 
     def _is_named(self, hit: Hit) -> bool:
         if self._symbols and hit.chunk.modality == "code" and not self._symbols.isdisjoint(code_names(hit.chunk)):

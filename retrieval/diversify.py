@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -32,29 +33,21 @@ _WORD = re.compile(r"\w+")
 
 def collapse(hits: Sequence[Hit]) -> list[Hit]:
     """Each text once, at the place of its best hit, which names the other places in `also`."""
-    kept: list[Hit] = []
-    plain: dict[str, str] = {}
-
-    def text_of(hit: Hit) -> str:
-        found = plain.get(hit.chunk.id)
-        if found is None:
-            found = plain[hit.chunk.id] = " ".join(hit.chunk.text.split()).casefold()
-        return found
-
-    places: dict[int, list[int]] = {}  # of kept hits, by the marks of their texts; only of many hits
+    kept: list[_Kept] = []
+    places: dict[int, list[_Kept]] = {}  # by the marks of their texts; only of many hits
     for hit in hits:
-        marks = _marks(text_of(hit)) if len(hits) > _MANY else []
-        near = sorted({at for mark in marks for at in places.get(mark, ())}) if marks else range(len(kept))
-        same = (at for at in near if _may_be_copy(hit, kept[at]) and _is_copy(text_of(hit), text_of(kept[at])))
-        at = next(same, None)
-        if at is None:
-            for mark in marks:
-                if len(places.setdefault(mark, [])) < _MOST_OF_A_MARK:  # what more texts share is a header, and tells no copy
-                    places[mark].append(len(kept))
-            kept.append(hit)
-        else:
-            kept[at] = replace(kept[at], also=(*kept[at].also, Copy(hit.source, hit.chunk.locator)))
-    return kept
+        new = _Kept(hit)
+        marks = new.marks() if len(hits) > _MANY else []
+        near = {id(other): other for mark in marks for other in places.get(mark, ())}.values() if marks else kept
+        same = next((other for other in new.near(near) if new.is_copy_of(other)), None)
+        if same is not None:
+            same.copies.append(Copy(hit.source, hit.chunk.locator))
+            continue
+        kept.append(new)
+        for mark in marks:
+            if len(places.setdefault(mark, [])) < _MOST_OF_A_MARK:  # what more texts share is a header, and tells no copy
+                places[mark].append(new)
+    return [replace(one.hit, also=(*one.hit.also, *one.copies)) if one.copies else one.hit for one in kept]
 
 
 def diversify(hits: Sequence[Hit], limit: int, diversity: float) -> list[Hit]:
@@ -84,43 +77,62 @@ def diversify(hits: Sequence[Hit], limit: int, diversity: float) -> list[Hit]:
     return [*(hits[at] for at in chosen), *behind][:limit]
 
 
-def _may_be_copy(one: Hit, other: Hit) -> bool:
-    """What costs nothing to ask."""
-    if one.source.id == other.source.id or not _near(len(one.chunk.text), len(other.chunk.text)):
-        return False
-    mine, yours = one.why.get("lexical"), other.why.get("lexical")
-    return mine is None or yours is None or _near(mine.score, yours.score)
+class _Kept:
+    """A hit that others may be copies of, with what tells it: made when first asked for, since most pairs differ at once."""
+
+    def __init__(self, hit: Hit) -> None:
+        self.hit = hit
+        self.copies: list[Copy] = []
+        self.source, self.length = hit.source.id, len(hit.chunk.text)
+        self.lexical = place.score if (place := hit.why.get("lexical")) else None
+
+    @cached_property
+    def text(self) -> str:
+        """Without case."""
+        return self.hit.chunk.text.casefold()
+
+    @cached_property
+    def runs(self) -> set[tuple[str, ...]]:
+        """Of words; of a text of few words, the whole of it."""
+        words = _WORD.findall(self.text)
+        return set(zip(*(words[at:] for at in range(_RUN)), strict=False)) if len(words) >= 4 * _RUN else {tuple(words)}
+
+    @cached_property
+    def probes(self) -> list[str]:
+        """Pieces of the text, one of which any copy has, without the white space around them."""
+        places = (len(self.text) * share // (_PROBES + 1) for share in range(1, _PROBES + 1))
+        return [self.text[at : at + _PROBE_CHARS].strip() for at in places]
+
+    def marks(self) -> list[int]:
+        """The least hashes of the runs: texts that share nine tenths of their runs nearly always share one of these.
+
+        Source: Broder, On the Resemblance and Containment of Documents (1997).
+        """
+        return heapq.nsmallest(_MARKS, (zlib.crc32(" ".join(run).encode()) for run in self.runs))
+
+    def near(self, others: Iterable[_Kept]) -> Iterator[_Kept]:
+        """Those of other documents with nearly the length and the score."""
+        source, (low, high) = self.source, _range(self.length)
+        scores = None if self.lexical is None else _range(self.lexical)
+        for other in others:
+            if low <= other.length <= high and other.source != source:
+                score = other.lexical
+                if scores is None or score is None or scores[0] <= score <= scores[1]:
+                    yield other
+
+    def is_copy_of(self, other: _Kept) -> bool:
+        """Whether two texts are the same but for a tenth of their runs of words; most pairs are told apart by a few probes."""
+        text = other.text
+        if self.text == text:
+            return True
+        if not any(probe in text for probe in self.probes):
+            return False
+        return len(self.runs & other.runs) >= _ALIKE * max(len(self.runs), len(other.runs), 1)
 
 
-def _near(one: float, other: float) -> bool:
-    return abs(one - other) <= _NEAR * max(one, other)
-
-
-def _is_copy(one: str, other: str) -> bool:
-    """Whether two texts are the same but for a tenth of their runs of words; most pairs are told apart by a few probes."""
-    if one == other:
-        return True
-    probes = (len(one) * share // (_PROBES + 1) for share in range(1, _PROBES + 1))
-    if not any(one[at : at + _PROBE_CHARS] in other for at in probes):
-        return False
-    mine, yours = _runs(one), _runs(other)
-    return len(mine & yours) >= _ALIKE * max(len(mine), len(yours), 1)
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    """Runs of words; of a text of few words, the whole of it."""
-    words = _WORD.findall(text)
-    if len(words) < 4 * _RUN:
-        return {tuple(words)}
-    return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
-
-
-def _marks(text: str) -> list[int]:
-    """The least hashes of a text's runs: texts that share nine tenths of their runs nearly always share one of these.
-
-    Source: Broder, On the Resemblance and Containment of Documents (1997).
-    """
-    return heapq.nsmallest(_MARKS, (zlib.crc32(" ".join(run).encode()) for run in _runs(text)))
+def _range(value: float) -> tuple[float, float]:
+    """All numbers that differ from it by no more than the share of the greater."""
+    return (1 - _NEAR) * value, value / (1 - _NEAR)
 
 
 def _cosine(one: Indices, other: Indices) -> float:

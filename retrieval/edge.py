@@ -130,13 +130,14 @@ class EdgeStore:
         return [[Scored(*hit) for hit in zip(wire.decode_ids(ids), scores, strict=True)] for ids, scores in replies]
 
     def hybrid(
-        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str], fields: Sequence[str] | None = None
     ) -> tuple[list[Fused], Record | None]:
         """The best `limit` of the legs' hits, fused in the engine's process; see `Store`. One request in all."""
         check_limit(limit)
         body = {
             "legs": [wire.encode_leg(leg) for leg in legs],
             "limit": limit,
+            "fields": None if fields is None else list(fields),
             "search": self._search,
             "beside": [check_name(beside[0]), wire.encode_ids([beside[1]])],
         }

@@ -10,7 +10,6 @@ A list holds any keys that can be compared, each with its score, best first.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -30,7 +29,9 @@ def fuse(lexical: Ranked[K], dense: Ranked[K], limit: int) -> list[tuple[K, floa
     total = dict(_scaled(dense, 1.0))
     for key, value in _scaled(lexical, _LEXICAL_WEIGHT * spread(lexical) ** 2 if dense else 1.0):
         total[key] = total.get(key, 0.0) + value
-    return [(key, -score) for score, key in heapq.nsmallest(limit, [(-score, key) for key, score in total.items()])]
+    least = sorted(total.values(), reverse=True)[:limit][-1] if total else 0.0
+    best = sorted([(-score, key) for key, score in total.items() if score >= least])
+    return [(key, -score) for score, key in best[:limit]]
 
 
 def spread(hits: Ranked[K]) -> float:

@@ -67,6 +67,11 @@ def _term_id(term: str) -> int:
     return zlib.crc32(term.encode())
 
 
+def _name(name: str) -> int:
+    """Id of a whole name."""
+    return _term_id("\x03" + name)
+
+
 def _ngrams(text: str, size: int) -> list[str]:
     return [text[i : i + size] for i in range(len(text) - size + 1)]
 
@@ -148,7 +153,9 @@ def passage_vector(
     indices, frequencies = _arrays(words, grams)
     values = (frequencies * (_K1 + 1) / (frequencies + saturation)).astype(np.float32)
     values[len(words) :] *= _NGRAM_WEIGHT
-    return _sorted(*_with_names(indices, values * np.float32(share), names, _NAME_WEIGHT))
+    called = np.array([_name(name) for name in names], dtype=np.uint32)
+    weights = np.concatenate([values * np.float32(share), np.full(len(called), _NAME_WEIGHT, dtype=np.float32)])
+    return _sorted(np.concatenate([indices, called]), weights)
 
 
 def query_vector(text: str, names: Iterable[str] = (), faint: Collection[str] = ()) -> SparseVector:
@@ -156,20 +163,15 @@ def query_vector(text: str, names: Iterable[str] = (), faint: Collection[str] = 
 
     `faint` are words, in lower case, that say nothing of its subject ("how", "is"): what only they have counts for less.
     """
-    indices, frequencies = _arrays(*_count_terms(text))
-    values = np.ones_like(frequencies)
+    weights = dict.fromkeys(chain(*_count_terms(text)), 1.0)
     words = text.split()
     telling = [word for word in words if word.lower().strip("¿?¡!.,;:") not in faint]
     if faint and 0 < len(telling) < len(words):
-        subject, _ = _arrays(*_count_terms(" ".join(telling)))
-        values[~np.isin(indices, subject)] = _FAINT_WEIGHT
-    return _sorted(*_with_names(indices, values, names, 1.0))
-
-
-def _with_names(indices: Indices, values: Floats, names: Iterable[str], weight: float) -> tuple[Indices, Floats]:
-    """The terms with those of whole names behind them."""
-    terms = np.array([_term_id("\x03" + name) for name in names], dtype=np.uint32)
-    return np.concatenate([indices, terms]), np.concatenate([values, np.full(len(terms), weight, dtype=np.float32)])
+        subject = set(chain(*_count_terms(" ".join(telling))))
+        weights = {term: 1.0 if term in subject else _FAINT_WEIGHT for term in weights}
+    weights |= dict.fromkeys(map(_name, names), 1.0)
+    terms = sorted(weights)
+    return SparseVector(np.array(terms, dtype=np.uint32), np.array([weights[term] for term in terms], dtype=np.float32))
 
 
 def _arrays(words: Counter[int], grams: Counter[int]) -> tuple[Indices, Floats]:

@@ -144,7 +144,8 @@ def hybrid(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
     ranked = {leg.using: [(_int_of(hit.id), hit.score) for hit in hits] for leg, hits in zip(legs, found, strict=True)}
     best = fuse(ranked.get("sparse", []), ranked.get("dense", []), body["limit"])
     wanted: list[int | UUID | str] = [UUID(int=key) for key, _ in best]
-    records = {_int_of(record.id): record for record in shard.engine.retrieve(wanted, True, False)} if wanted else {}
+    fields: Any = True if body["fields"] is None else body["fields"]
+    records = {_int_of(record.id): record for record in shard.engine.retrieve(wanted, fields, False)} if wanted else {}
     best = [(key, score) for key, score in best if key in records]
     places: dict[str, list[tuple[int, float]]] = {}
     for using, hits in ranked.items():

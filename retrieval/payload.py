@@ -28,6 +28,11 @@ KEYWORDS = (
 )
 """The indexed fields of chunks; `page` is one too, as a number."""
 
+CHUNK_FIELDS = (
+    *("source_id", "locator", "text", "modality", "language", "order", "heading", "tokens", "links", "symbol", "image"),
+)
+"""What `chunk_of` reads."""
+
 
 def chunk_payload(chunk: Chunk, source: Source, *, version: str, embedder: EmbedderIdentity | None) -> Payload:
     """The payload of a chunk's point; `version` is the source's version that it is born of."""

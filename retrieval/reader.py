@@ -25,7 +25,7 @@ from phidex.retrieval.catalogue import (
     scroll_all,
     sources_only,
 )
-from phidex.retrieval.payload import chunk_of, source_of
+from phidex.retrieval.payload import CHUNK_FIELDS, chunk_of, source_of
 from phidex.retrieval.store import Condition, Fused, Leg, Match, Payload, Record, Store, Where
 from phidex.retrieval.vectors import waiting
 from phidex.retrieval.versions import in_force
@@ -101,7 +101,8 @@ class CollectionReader:
 
     def hybrid(self, legs: Sequence[Leg], limit: int) -> tuple[list[Fused], str]:
         """The best points for all legs together, and the stamp as it stood behind them, in one request."""
-        found, meta = self.store.hybrid(self.points, legs, limit=limit, beside=(self.name + CATALOGUE, META_ID))
+        beside = (self.name + CATALOGUE, META_ID)
+        found, meta = self.store.hybrid(self.points, legs, limit=limit, beside=beside, fields=CHUNK_FIELDS)
         return found, _stamp_of(meta)
 
     def known(self) -> dict[str, Known]:

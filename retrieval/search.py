@@ -37,7 +37,7 @@ _LEG_NAMES: dict[LegName, str] = {"sparse": "lexical", "dense": "dense"}
 _SURE_SCORE = 0.5  # of a question's language
 _KNOWN_SCORE = 0.3  # below it, a question is too short to tell its language
 _MOST_FILES = 4  # that a question names and each of which is looked into
-_SPARE = 10  # hits of the pool beyond the limit, for what is moved up and for copies
+_SPARE = 5  # hits of the pool beyond the limit, for what is moved up and for copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def search(
     others = (filters,) if isinstance(filters, Filters) else filters or ()
     must, must_not = conditions_of((asked.filters, *others), collection)
     vectors = _vectors(asked, collection, embedder)
-    pool = limit + max(limit, _SPARE)
+    pool = limit + max(limit // 2, _SPARE)
     if reranker is not None:
         pool = max(pool, options.rerank_candidates)
     if asked.phrases or options.diversity:

@@ -127,14 +127,20 @@ class ServerStore:
 
     def retrieve(self, collection: str, ids: Sequence[str], *, dense: bool = False) -> list[Record]:
         """The points that exist among `ids`, in the order of `ids`; dense vectors as the server normalised them."""
+        return self._retrieve(collection, ids, dense=dense)
+
+    def _retrieve(
+        self, collection: str, ids: Sequence[str], *, dense: bool = False, fields: Sequence[str] | None = None
+    ) -> list[Record]:
         wanted = [str(id_) for id_ in parse_ids(ids)]
         found: dict[str, Record] = {}
+        payload = True if fields is None else list(fields)
         vectors = ["dense"] if dense else False
         with translated("retrieve", collection):
             for start in range(0, len(wanted), _BATCH_IDS):
                 batch = wanted[start : start + _BATCH_IDS]
                 records = self._client.retrieve(
-                    self._name(collection), batch, with_payload=True, with_vectors=vectors, consistency=self._consistency
+                    self._name(collection), batch, with_payload=payload, with_vectors=vectors, consistency=self._consistency
                 )
                 found |= {str(record.id): to_record(record) for record in records}
         return [found[id_] for id_ in wanted if id_ in found]
@@ -190,7 +196,7 @@ class ServerStore:
         return answers
 
     def hybrid(
-        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str], fields: Sequence[str] | None = None
     ) -> tuple[list[Fused], Record | None]:
         """The best `limit` of the legs' hits, fused here; see `Store`. Three requests."""
         check_limit(limit)
@@ -199,7 +205,7 @@ class ServerStore:
         ]
         ranked: dict[LegName, list[tuple[str, float]]] = {using: [(hit.id, hit.score) for hit in hits] for using, hits in found}
         best = fuse(ranked.get("sparse", []), ranked.get("dense", []), limit)
-        records = {record.id: record for record in self.retrieve(collection, [key for key, _ in best])}
+        records = {record.id: record for record in self._retrieve(collection, [key for key, _ in best], fields=fields)}
         fused = {key: Fused(records[key], score, {}) for key, score in best if key in records}
         for using, hits in found:
             for rank, hit in enumerate(hits, 1):

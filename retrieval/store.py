@@ -212,11 +212,14 @@ class Store(Protocol):
         ...
 
     def hybrid(
-        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str]
+        self, collection: str, legs: Sequence[Leg], *, limit: int, beside: tuple[str, str], fields: Sequence[str] | None = None
     ) -> tuple[list[Fused], Record | None]:
         """The best `limit` of the hits of at most one leg of each vector, fused by `retrieval/fuse.py`, best first.
 
         With it comes, read behind the hits, the record of another collection: `beside` names that and the point.
+
+        Args:
+            fields: those of the hits' payloads that are read; None for all. Each one more takes time.
         """
         ...
 

@@ -16,11 +16,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import qdrant_edge as edge
 
+from phidex.eval.bench.bare import bare_shard, plain_request, wait_for_index
 from phidex.eval.bench.options import ROOT, Options
 from phidex.eval.bench.reworded import QUESTIONS, load_questions
 from phidex.eval.bench.scratch import end_engine
@@ -34,7 +33,7 @@ from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.engines import open_store
 from phidex.retrieval.lexical import query_vector
 from phidex.retrieval.search import search
-from phidex.retrieval.store import Floats, Leg, SparseVector, Where
+from phidex.retrieval.store import Floats, Leg, Where
 from phidex.settings import StoreSettings
 
 CHUNKS = 100_000
@@ -57,7 +56,7 @@ _DOCUMENTS = (
     *("debian-reference.en.pdf", "debian-policy-policy.pdf", "debmake-doc.en.pdf", "R-intro.pdf", "R-exts.pdf"),
     *("asymptote.pdf", "gnuplot.pdf", "pari-users.pdf"),
 )
-_MODULES = ("collection", "payload", "lexical", "shards")  # what the stored points depend on
+_MODULES = ("collection", "payload", "fields", "lexical", "shards", "tuning", "indexer")  # what the stored points depend on
 
 
 class StubEmbedder:
@@ -110,7 +109,7 @@ def passages(paths: Sequence[Path], count: int) -> Iterator[list[Chunk]]:
 
 
 def build(paths: Sequence[Path], data: Path, count: int, options: Options) -> None:
-    """Write the collection, complete with dense vectors."""
+    """Write the collection, complete with dense vectors and indexed, as it is by default from 100,000 chunks on."""
     store = open_store(data, _store_settings())
     stub = StubEmbedder()
     collection = Collection.create(store, "default", lambda: stub.identity)
@@ -122,6 +121,7 @@ def build(paths: Sequence[Path], data: Path, count: int, options: Options) -> No
         collection.replace(source, f"{number:024d}", chunks)
     collection.embed_pending(stub)
     collection.compact()
+    wait_for_index(store, collection.points)
     options.say(f"{collection.pending()} of {store.count('default', Where()):,} points without dense vector")
     store.close()
     end_engine(data)
@@ -132,7 +132,7 @@ def measure(data: Path, questions: Sequence[str]) -> dict[str, list[list[float]]
     stub = StubEmbedder()
     stub.prepare(questions)
     legs = {text: [Leg(query_vector(text), CANDIDATES), Leg(stub.embed_query(text), CANDIDATES)] for text in questions}
-    batches = {text: edge.QueryBatchRequest([_request(leg) for leg in of_text]) for text, of_text in legs.items()}
+    batches = {text: plain_request(of_text, _store_settings()) for text, of_text in legs.items()}
     store = open_store(data, _store_settings())
     collection = Collection.open(store, "default")
     for text in questions:
@@ -149,12 +149,10 @@ def measure(data: Path, questions: Sequence[str]) -> dict[str, list[list[float]]
     )
     store.close()
     end_engine(data)  # only one process may hold the shard
-    shard: Any = edge.EdgeShard.load(str(data / "collections" / "default" / "shard"))
-    for text in questions:
-        shard.query_batch(batches[text])
-    times |= _rounds(questions, {"engine's own search": lambda text: shard.query_batch(batches[text])})
-    shard.close()
-    return times
+    with bare_shard(data, "default") as shard:
+        for text in questions:
+            shard.query_batch(batches[text])
+        return times | _rounds(questions, {"engine's own search": lambda text: shard.query_batch(batches[text])})
 
 
 def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]]) -> dict[str, list[list[float]]]:
@@ -166,15 +164,6 @@ def _rounds(questions: Sequence[str], steps: dict[str, Callable[[str], object]])
                 step(text)
                 taken[name][at].append(1000 * (time.perf_counter() - started))
     return taken
-
-
-def _request(leg: Leg) -> edge.QueryRequest:
-    vector: Any = leg.vector.tolist() if isinstance(leg.vector, np.ndarray) else _sparse(leg.vector)
-    return edge.QueryRequest(limit=leg.limit, query=edge.Query.Nearest(vector, using=leg.using))
-
-
-def _sparse(vector: SparseVector) -> edge.SparseVector:
-    return edge.SparseVector(vector.indices.tolist(), vector.values.tolist())
 
 
 def _store_settings() -> StoreSettings:

@@ -8,7 +8,6 @@ is what recall is measured against. 100,000 chunks by default, 1,000,000 with --
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -18,11 +17,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import qdrant_edge as edge
 
+from phidex.eval.bench.bare import bare_shard, plain_request, wait_for_index
 from phidex.eval.bench.options import Options
 from phidex.eval.bench.scratch import end_engine
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
@@ -32,7 +30,6 @@ from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.edge import EdgeStore
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.indexer import search_params
 from phidex.retrieval.lexical import passage_vector, query_vector
 from phidex.retrieval.payload import chunk_payload, source_payload
 from phidex.retrieval.search import search
@@ -150,16 +147,6 @@ def _points(corpus: Corpus, source: Source, start: int, number: int) -> Iterator
         yield Point(identity, payload, rows[order], vector)
 
 
-def wait_for_index(store: EdgeStore, points: str) -> None:
-    """Returns when the collection is indexed as the settings ask. Raises: RuntimeError where that fails."""
-    state = store.optimize(points)
-    while state.step in ("due", "building"):
-        time.sleep(0.2)
-        state = store.index_state(points)
-    if state.step != "ready":
-        raise RuntimeError(f"the index was not built: {state.step}; see engine.log in the data folder")
-
-
 def ask(sentences: Sequence[Sentence]) -> list[str]:
     """Questions: some words of sentences that are there."""
     chance = random.Random(5)
@@ -199,26 +186,12 @@ def timed(questions: Sequence[str], step: Callable[[str], object]) -> list[list[
 
 def alone(data: Path, points: str, questions: Sequence[str], stub: StubEmbedder, settings: StoreSettings) -> list[list[float]]:
     """The engine's own search of the same legs, on the same files, in this process."""
-    folder = data / "collections" / points
-    shard = edge.EdgeShard.load(str(folder / json.loads((folder / "schema.json").read_bytes())["shard"]))
-    params = search_params(settings.hnsw_ef, rescore=settings.rescore, oversampling=settings.oversampling, exact=False)
-
-    def batch(text: str) -> edge.QueryBatchRequest:
-        lexical, dense = query_vector(text), stub.ready[text]
-        terms: Any = edge.SparseVector(lexical.indices.tolist(), lexical.values.tolist())
-        near: Any = dense.tolist()
-        return edge.QueryBatchRequest(
-            [
-                edge.QueryRequest(limit=_CANDIDATES, query=edge.Query.Nearest(terms, using="sparse")),
-                edge.QueryRequest(limit=_CANDIDATES, query=edge.Query.Nearest(near, using="dense"), params=params),
-            ]
-        )
-
-    ready = {text: batch(text) for text in questions}
-    try:
+    ready = {
+        text: plain_request([Leg(query_vector(text), _CANDIDATES), Leg(stub.ready[text], _CANDIDATES)], settings)
+        for text in questions
+    }
+    with bare_shard(data, points) as shard:
         return timed(questions, lambda text: shard.query_batch(ready[text]))
-    finally:
-        shard.close()
 
 
 @dataclass(frozen=True, slots=True)
