@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import string
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 UNDETERMINED = "und"
 _SAMPLE_CHARS = 500
 _MIN_LETTERS = 20
+_GLANCE = 80  # characters that mostly have so many
 _MIN_SCORE = 0.5
 _CAPITALS, _LETTERS = string.ascii_uppercase.encode(), string.ascii_letters.encode()
 _SHOUTED = 0.8  # of the ASCII letters
@@ -66,7 +66,7 @@ def chunk_language(text: str, document_language: str) -> str:
     >>> chunk_language("x = 1", "de")
     'de'
     """
-    if sum(1 for _ in islice(filter(str.isalpha, text), _MIN_LETTERS)) < _MIN_LETTERS:
+    if sum(map(str.isalpha, text[:_GLANCE])) < _MIN_LETTERS > sum(map(str.isalpha, text)):
         return document_language
     language, score = detect_language(text)
     return language if score >= _MIN_SCORE else document_language

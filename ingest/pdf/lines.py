@@ -117,7 +117,7 @@ class Page:
     @property
     def is_garbled(self) -> bool:
         """Whether its fonts do not say which letters they show, so that its text is no use; a picture of it may be."""
-        return self.garbled > _GARBLED_SHARE * sum(len(line.text) for line in self.lines)
+        return self.garbled > 0 and self.garbled > _GARBLED_SHARE * sum(len(line.text) for line in self.lines)
 
 
 @dataclass(slots=True)
@@ -237,17 +237,16 @@ def _read_line(raw: dict[str, Any], group: int, fonts: Fonts) -> Line | None:
     """One line, or None when it has no visible text."""
     spans = raw["spans"]
     styles = fonts.styles
-    parts: list[str] = []
     count = bold = mono = math = longest = 0
     size = 0.0
     for span in spans:
         part = span["text"]
-        parts.append(part)
         if part == " ":
             continue
         length = len(part)
-        font = span["font"]
-        style = styles[font] if font in styles else fonts.style(font, span["flags"])
+        style = styles.get(span["font"])
+        if style is None:
+            style = fonts.style(span["font"], span["flags"])
         if length > longest:
             longest, size = length, span["size"]
         count += length
@@ -255,7 +254,7 @@ def _read_line(raw: dict[str, Any], group: int, fonts: Fonts) -> Line | None:
             bold += length if style & 1 else 0
             mono += length if style & 2 else 0
             math += length if style & 4 else 0
-    joined = "".join(parts)
+    joined = "".join([span["text"] for span in spans])
     if "\ufffd" in joined or not joined.isprintable():
         fonts.garbled_chars += count_unreadable(joined)
     text = _line_text(joined, is_mono=bool(mono) and mono >= count)
