@@ -5,8 +5,9 @@ Passages are weighed (counted) only while there is room for them: of 2,000 hits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from phidex.retrieval.context.block import block_header
 from phidex.retrieval.context.ledger import Status, Why
@@ -67,10 +68,15 @@ class Scales:
         self._fence: int | None = None
         self._counted = self._guessed = 0
 
-    def weigh(self, hit: Hit, room: int) -> tuple[int, int]:
-        """Tokens of the text, and of a header of its own; others that may go into `room` are counted along."""
+    def weigh(self, hit: Hit, room: int, following: Sequence[Hit] | None = None) -> tuple[int, int]:
+        """Tokens of the text, and of a header of its own.
+
+        Args:
+            room: as many of those that follow as may go into it are counted along.
+            following: the hit and what is likely asked for next; the hits behind it in their list without it.
+        """
         if hit.chunk.id not in self._text:
-            batch = self._ahead(self._at[hit.chunk.id], room)
+            batch = self._ahead(islice(self._hits, self._at[hit.chunk.id], None) if following is None else following, room)
             pieces = [one.chunk.text for one in batch] + [block_header(one.source, [one.chunk]) for one in batch]
             counts = self._count(pieces if self._fence is not None else [*pieces, _FENCE])
             if self._fence is None:
@@ -92,11 +98,11 @@ class Scales:
         """Tokens of the model for one of the chunker's."""
         return self._counted / self._guessed if self._guessed else 1.0
 
-    def _ahead(self, at: int, room: int) -> list[Hit]:
+    def _ahead(self, following: Iterable[Hit], room: int) -> list[Hit]:
         batch: list[Hit] = []
         if not self._guessed:
             room //= 4  # what a token of the chunker is worth is seen by these
-        for hit in self._hits[at:]:
+        for hit in following:
             if hit.chunk.id not in self._text:
                 if room <= 0 and len(batch) >= _LEAST_BATCH:
                     break
@@ -158,10 +164,10 @@ class _Filling:
         share = int(self._room * quota) // min(len(groups), _MOST_GROUPS)
         for members in list(groups.values())[:_MOST_GROUPS]:
             left = share - sum(self.selection.costs[hit.chunk.id] for hit in members if self._is_in(hit))
-            for hit in members:
+            for at, hit in enumerate(members):
                 if hit.chunk.id in self.selection.status:
                     continue
-                if self.scales.guess(hit) > left or sum(self.scales.weigh(hit, self.left)) > left:
+                if self.scales.guess(hit) > left or sum(self.scales.weigh(hit, left, members[at:])) > left:
                     break
                 status = self.try_hit(hit, "quota")
                 self.selection.status[hit.chunk.id] = status
