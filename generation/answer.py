@@ -10,7 +10,7 @@ from phidex.generation.chat_wire import Delta, Usage
 from phidex.ingest.records import Locator, Source
 from phidex.retrieval.pack import Context, Ledger, MapPlan
 
-Role = Literal["extractive", "mini", "moe"]
+Role = Literal["extractive", "mini", "moe", "vision"]
 
 
 @dataclass(frozen=True, slots=True)

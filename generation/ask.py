@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
-from phidex.generation.answer import Answer, AnswerEvent
+from phidex.generation.answer import Answer, AnswerEvent, Role
 from phidex.generation.chat import ChatModel, Message
 from phidex.generation.conversation import Conversation
+from phidex.generation.endpoints.state import Roles
 from phidex.generation.respond import Responder
 from phidex.generation.rewrite import Rewriter, Rewritten, languages_to_cover
 from phidex.ingest.records import Chunk
@@ -39,6 +40,7 @@ class Asker:
 
     Args:
         embedder, reranker, chat: None where there is none; answers are then lexical, as found, extractive.
+        roles: how those who can answer are.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Asker:
     embedder: Embedder | None = None
     reranker: Reranker | None = None
     chat: ChatModel | None = None
+    roles: Roles | None = None
 
     def search(
         self,
@@ -78,14 +81,15 @@ class Asker:
         *,
         filters: Filters | None = None,
         conversation: Conversation | None = None,
+        role: Role | None = None,
         cancelled: threading.Event | None = None,
     ) -> Generator[AnswerEvent, None, None]:
-        """The route, the context, pieces of text, then the whole answer. Closing the iterator stops the server's work.
+        """The route, the context, pieces of text, then the whole answer (see `Responder.events`).
 
         Raises:
             InputError, NotFoundError: the question is empty, or a filter names nothing.
             BudgetError: the question alone exceeds the budget.
-            ServiceError: the endpoint is down, overloaded or broke off.
+            ConfigError, ServiceError: see `Responder.events`.
         """
         started = time.monotonic()
         asked = with_words(understand(question))  # its operators limit the search, and are no words of it from here on
@@ -103,10 +107,11 @@ class Asker:
             chat=self.chat,
             embedder=self.embedder,
             stored=self.collection.chunks,
+            roles=self.roles,
         )
         # A model reads the conversation itself; the extractive answerer has only words to go by.
         read = asked.text if self.chat is not None and self.settings.pack.mode != "whole" else rewritten.search
-        for event in responder.events(read, hits, conversation=conversation, timings=timings, cancelled=cancelled):
+        for event in responder.events(read, hits, conversation=conversation, role=role, timings=timings, cancelled=cancelled):
             if isinstance(event, Answer):
                 searched = rewritten.search if rewritten.search != rewritten.asked else ""
                 told = tuple(dict.fromkeys((*warnings, *event.warnings)))

@@ -334,6 +334,10 @@ class OpenAIChat:
         """Tells whether the server answers now, within the connect timeout and without retries."""
         return self._connection.is_healthy()
 
+    def metrics(self) -> str:
+        """The server's own figures in Prometheus' text form; empty where it has none or does not answer now."""
+        return self._connection.read_text("/metrics")
+
     def _refused(self, refusal: Refusal, model: str) -> PhidexError:
         """The error of a refused request; an unknown model is told what there is."""
         if refusal.status == 404:

@@ -138,6 +138,14 @@ class Connection:
             return False
         return response.status_code == 200
 
+    def read_text(self, path: str) -> str:
+        """The text below `root`, within the connect timeout and without retries; empty where there is none."""
+        try:
+            response = self._http.get(f"{self.root}{path}", timeout=self._probe_timeout_s)
+        except (*HTTPX_ERRORS, RuntimeError):  # the latter of a client that was closed meanwhile
+            return ""
+        return response.text if response.status_code == 200 else ""
+
 
 def _authorization(settings: ChatSettings) -> Callable[[httpx.Request], httpx.Request] | None:
     """What adds the bearer key to a request; a header alone would lose against a user name in the URL."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from phidex.generation.answer import Citation
-from phidex.generation.route import ADD_A_MODEL
+from phidex.generation.routing.route import ADD_A_MODEL
 from phidex.generation.support import CJK, Rarity, terms
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
@@ -16,6 +16,7 @@ from phidex.retrieval.embed import Embedder
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, PackedBlock, with_markers
 
+NOTICE_DOWN = "(Quoted without a model, since none was asked.)"
 NOTICE = f"(Quoted without a model, since none is configured. For written answers, {ADD_A_MODEL}.)"
 
 _PASSAGES = 6  # best hits whose sentences compete
@@ -66,7 +67,7 @@ def extract_answer(
         lines.append(f"“{candidate.text}” [{marker}]")
         citation = Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True)
         citations.setdefault((marker, chunk.id), citation)
-    return "\n\n".join([*lines, NOTICE]), tuple(citations.values()), with_markers(context, markers)
+    return "\n\n".join(lines), tuple(citations.values()), with_markers(context, markers)
 
 
 def rank_by_terms(question: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from phidex.errors import BudgetError
+from phidex.errors import BudgetError, IncompleteAnswerError, ServiceError
 from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Role, Route
 from phidex.generation.assemble import Assembler, Prompt
@@ -18,20 +18,24 @@ from phidex.generation.chat import ChatModel, Delta, Done
 from phidex.generation.chat_wire import Usage
 from phidex.generation.cite import cite
 from phidex.generation.conversation import Conversation, Turn
-from phidex.generation.extract import NOTICE, extract_answer, rank_by_terms
+from phidex.generation.endpoints.state import Roles, RoleState
+from phidex.generation.extract import NOTICE, NOTICE_DOWN, extract_answer, rank_by_terms
 from phidex.generation.mapreduce import PartReader
 from phidex.generation.prompt import ABSENT
-from phidex.generation.route import choose_route
+from phidex.generation.routing.escalate import doubt_of
+from phidex.generation.routing.kind import kind_of
+from phidex.generation.routing.route import Asked, agreement_of, choose_route, fallbacks, served_roles
 from phidex.generation.weigh import Scale
-from phidex.ingest.language import detect_language
 from phidex.ingest.records import Chunk
 from phidex.retrieval.embed import Embedder
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context
+from phidex.retrieval.query.understand import understand
 from phidex.settings import ChatSettings, PackSettings
 
 log = logging.getLogger(__name__)
 
+_SURE = 0.5  # of a question's language
 _SHRINKS = (1.0, 0.7, 0.5, 0.35)  # of the budget, one after another, where only the server's refusal tells that it was too much
 
 
@@ -43,6 +47,7 @@ class Responder:
         chat: the endpoint's client; None for extractive answers.
         embedder: of the collection, for the extractive answerer; None without a dense leg.
         stored: reads chunks back from the store by id, for the check of citations.
+        roles: how those who can answer are; None where nothing is known of them.
     """
 
     pack: PackSettings
@@ -50,6 +55,7 @@ class Responder:
     chat: ChatModel | None
     embedder: Embedder | None
     stored: Callable[[Sequence[str]], list[Chunk]]
+    roles: Roles | None = None
 
     def events(
         self,
@@ -57,24 +63,58 @@ class Responder:
         hits: Sequence[Hit],
         *,
         conversation: Conversation | None = None,
+        role: Role | None = None,
         timings: Mapping[str, float] | None = None,
         cancelled: threading.Event | None = None,
     ) -> Generator[AnswerEvent, None, None]:
         """The route, the context, pieces of text, then the whole answer. Closing the iterator stops the server's work.
 
-        Where the endpoint cannot count and refuses the prompt as too long, a smaller context follows.
+        A second route in the stream begins the answer anew: another role answers, since the first one could not be asked or its
+        answer is doubtful. Where the endpoint cannot count and refuses the prompt as too long, a smaller context follows.
 
         Args:
             hits: best first; in mode `whole`, every passage of the documents.
             conversation: what was asked before; a turn is added to it once the answer is whole.
+            role: who is to answer, and nobody else.
 
         Raises:
             BudgetError: the question alone exceeds the budget.
-            ServiceError: the endpoint is down, overloaded or broke off (see `errors.py`).
+            ConfigError: the role that is asked for is not configured; the endpoint's address, key or model name is wrong.
+            IncompleteAnswerError: the answer began and broke off.
+            ServiceError: the role that is asked for cannot be asked.
         """
         spent = dict(timings or {})
+        route = self._route(question, hits, conversation, role)
+        left = fallbacks(self.settings, route) if role is None and route.role != "extractive" else []
+        troubles: list[str] = []
+        while True:
+            try:
+                answer = yield from self._attempt(question, hits, route, conversation, spent, cancelled)
+                break
+            except IncompleteAnswerError:
+                raise
+            except ServiceError as exc:
+                if not left:
+                    raise
+                log.warning("respond.fallback from=%s to=%s error=%s", route.role, left[0].role, exc.message)
+                troubles.append(f"{route.model} could not be asked: {exc}")
+                route = replace(left[0], reason=f"{route.model} could not be asked; {left.pop(0).reason}")
+        if role is None and conversation is None and (doubt := self._doubt(question, hits, answer)):
+            second = yield from self._again(question, hits, answer, doubt, spent, cancelled)
+            answer = second or answer
+        yield replace(answer, timings=spent, warnings=(*troubles, *answer.warnings))
+
+    def _attempt(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        route: Route,
+        conversation: Conversation | None,
+        spent: dict[str, float],
+        cancelled: threading.Event | None,
+    ) -> Generator[AnswerEvent, None, Answer]:
+        """One route's answer; the seconds that it took are added to `spent`."""
         started = time.monotonic()
-        route = self._route(question, hits, conversation)
         if route.role == "extractive" and self.pack.mode == "whole":
             hits = rank_by_terms(question, hits)
         answer, prompt = None, None
@@ -98,15 +138,59 @@ class Responder:
                 log.info("respond.too_long shrink=%g", shrink)
         assert answer is not None  # the last attempt answered or raised
         assert prompt is not None
-        spent["answer"] = time.monotonic() - started
-        yield replace(answer, timings=spent, plan=prompt.context.plan)
+        spent["answer"] = spent.get("answer", 0.0) + time.monotonic() - started
+        return replace(answer, plan=prompt.context.plan)
 
-    def _route(self, question: str, hits: Sequence[Hit], conversation: Conversation | None) -> Route:
-        language, _ = detect_language(question)
+    def _doubt(self, question: str, hits: Sequence[Hit], answer: Answer) -> str:
+        """Why the larger model should answer too; empty where it should not, or cannot."""
+        able = answer.route.role == "mini" and "moe" in served_roles(self.settings) and self.settings.escalate
+        if not able or self.roles is None or answer.plan is not None:
+            return ""
+        model = self.embedder.identity.model if self.embedder else ""
+        doubt = doubt_of(answer, evidence=not is_absent(question, hits, model))
+        states = self.roles.states()
+        if doubt and ("moe" not in states or states["moe"].is_well) and self.roles.may_escalate():
+            return doubt
+        self.roles.answered()
+        return ""
+
+    def _again(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        first: Answer,
+        doubt: str,
+        spent: dict[str, float],
+        cancelled: threading.Event | None,
+    ) -> Generator[AnswerEvent, None, Answer | None]:
+        """The larger model's answer to the same question; None where it gives none."""
+        small, large = first.route.model, served_roles(self.settings)["moe"]
+        told = f"{small} {doubt}, so {large} answered again"
+        route = Route("moe", large, told, {**first.route.signals, "escalated": True})
+        try:
+            answer = yield from self._attempt(question, hits, route, None, spent, cancelled)
+        except ServiceError as exc:
+            yield first.route
+            yield Delta(first.text)
+            log.warning("respond.not_escalated error=%s", exc.message)
+            return replace(first, warnings=(*first.warnings, f"{small} {doubt}; {large} could not be asked: {exc}"))
+        usage = _total([one.usage for one in (first, answer) if one.usage is not None])
+        return replace(answer, usage=usage, warnings=(told, *answer.warnings))
+
+    def _route(
+        self, question: str, hits: Sequence[Hit], conversation: Conversation | None, forced: Role | None = None
+    ) -> Route:
+        asked = understand(question)
         # The route needs the context's size and the count needs the route's model: hits give the size well enough.
         budget = self.pack.budget_tokens if self.pack.mode == "focused" else self.pack.long_tokens
         rough = min(sum(hit.chunk.token_count for hit in hits), budget)
-        route = choose_route(self.settings, language=language, context_tokens=rough)
+        several = len(served_roles(self.settings)) > 1
+        states: Mapping[Role, RoleState] = self.roles.states() if several and self.roles is not None else {}
+        language = asked.language if asked.language_score >= _SURE else "und"
+        question_is = Asked(kind_of(asked), language, rough, agreement_of(hits))
+        route = choose_route(self.settings, question_is, states, forced=forced)
+        if forced is not None:
+            return route
         roles: dict[str, Role] = {self.settings.moe: "moe", self.settings.mini: "mini"}
         if conversation and conversation.model and route.model != conversation.model and conversation.model in roles:
             reason = f"{conversation.model} has read the conversation so far, and goes on with it"
@@ -143,21 +227,25 @@ class Responder:
             raise BudgetError(f"{route.model} is served with a window of {window} tokens only", hint=hint)
         return window
 
+    @property
+    def _notice(self) -> str:
+        return NOTICE_DOWN if served_roles(self.settings) else NOTICE
+
     def _extract(
         self, question: str, hits: Sequence[Hit], context: Context, route: Route, conversation: Conversation | None
     ) -> Answer:
         model = self.embedder.identity.model if self.embedder else ""
         if not context.blocks or is_absent(question, hits, model):
-            text = f"{absent_text(hits)}\n\n{NOTICE}"
+            text = f"{absent_text(hits)}\n\n{self._notice}"
             if conversation is not None:
                 conversation.add(Turn(question, absent_text(hits), ABSENT, (), found=False), ())
             return Answer(question, text, False, (), route, context.ledger)
         number = conversation.numbers() if conversation is not None else None
-        text, citations, context = extract_answer(question, hits, context, self.embedder, number)
+        quoted_text, citations, context = extract_answer(question, hits, context, self.embedder, number)
+        text = f"{quoted_text}\n\n{self._notice}"
         if conversation is not None:
             quoted = [block for marker in {one.marker for one in citations} if (block := context.block(marker))]
-            said = text.removesuffix(NOTICE).rstrip()
-            conversation.add(Turn(question, said, said, ()), quoted)
+            conversation.add(Turn(question, quoted_text, quoted_text, ()), quoted)
         return Answer(question, text, True, citations, route, context.ledger)
 
     def _generate(

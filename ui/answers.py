@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from phidex.generation.answer import Answer, Citation, Route
-from phidex.generation.extract import NOTICE
+from phidex.generation.extract import NOTICE, NOTICE_DOWN
 from phidex.ui.desk import Visit, show_problem
 from phidex.ui.look import ledger_bar
 from phidex.ui.prose import plain, quoted, sentence, written
@@ -37,7 +37,7 @@ def show_turn(turn: Turn, visit: Visit, *, is_newest: bool) -> None:
 
 def answer_markdown(answer: Answer) -> str:
     """The answer's text, safe to show; without the notice that the route says already."""
-    text = answer.text.removesuffix(NOTICE).strip()
+    text = answer.text.removesuffix(NOTICE).removesuffix(NOTICE_DOWN).strip()
     return quoted(text) if answer.route.role == "extractive" else written(text)
 
 

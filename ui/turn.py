@@ -68,8 +68,9 @@ class Turn:
         try:
             for event in phidex.ask(self.question, self.collection, stream=True, cancelled=self._cancelled):
                 match event:
-                    case Route():
-                        self.route = event
+                    case Route():  # a second one begins the answer anew
+                        with self._changed:
+                            self.route, self._pieces = event, []
                     case Delta():
                         with self._changed:
                             self._pieces.append(event.text)

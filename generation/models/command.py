@@ -9,7 +9,7 @@ import json
 import shlex
 
 from phidex.generation.models.memory import Fit
-from phidex.generation.models.table import Model
+from phidex.generation.models.table import ENCODERS, Model, image_tokens
 
 _HEAD_DIMS = (64, 128, 256, 512)  # that FlashInfer has fp8 kernels for; other heads need FlashAttention 3 or Triton
 _SEQUENCES = {"mini": 64, "moe": 32, "vision": 16}
@@ -37,7 +37,7 @@ def serve_arguments(
     arguments = ["serve", model.hub, "--served-model-name", model.served, model.hub]
     if revision:
         arguments += ["--revision", revision]
-    if model.role in ("embed", "rerank"):
+    if model.role in ENCODERS:
         arguments += ["--runner", "pooling"]
     if fit is not None:
         arguments += _memory(fit, hopper=hopper)
@@ -55,6 +55,24 @@ def serve_arguments(
     return arguments
 
 
+def serve_notes(
+    model: Model, fit: Fit | None = None, *, hopper: bool = False, num_crops: int = 4, revision: str = ""
+) -> list[str]:
+    """What to know of such a command beside its memory."""
+    found: list[str] = []
+    if fit is not None and "fp8" in (fit.weights, fit.cache) and not hopper:
+        found.append("8-bit numbers are computed with from compute capability 8.9 (Ada) on; older GPUs only store them")
+    if model.images:
+        found.append(
+            f"a picture of 16:9 costs {image_tokens(1920, 1080, num_crops):,} tokens, of {model.images} in a prompt at most"
+        )
+    if model.trusts_code and not revision:
+        found.append("it runs code of the model's repository: pin it with --revision COMMIT")
+    if model.role == "speech":
+        found.append("it reads audio only where vLLM has its extra: pip install 'vllm[audio]'")
+    return [*found, "anybody who reaches the port may ask; with VLLM_API_KEY set, only who has the key"]
+
+
 def serve_command(arguments: list[str]) -> str:
     """The line for a shell, one flag a line."""
     head, flags = arguments[:2], arguments[2:]
@@ -68,8 +86,10 @@ def serve_command(arguments: list[str]) -> str:
 
 
 def _memory(fit: Fit, *, hopper: bool) -> list[str]:
-    arguments = ["--dtype", "bfloat16", "--max-model-len", str(fit.context_tokens)]
-    arguments += ["--gpu-memory-utilization", f"{fit.utilization:.2f}"]
+    arguments = ["--gpu-memory-utilization", f"{fit.utilization:.2f}"]
+    if fit.model.role in ENCODERS:
+        return arguments
+    arguments += ["--dtype", "bfloat16", "--max-model-len", str(fit.context_tokens)]
     if fit.gpus > 1:
         arguments += ["--tensor-parallel-size", str(fit.gpus)]
     if fit.weights == "fp8":

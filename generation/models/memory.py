@@ -6,18 +6,19 @@ Sums, not measurements: what a server says at its start ("GPU KV cache size") is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from phidex.errors import ConfigError
-from phidex.generation.models.table import Model
+from phidex.generation.models.table import ENCODERS, Model
 
 Precision = Literal["bf16", "fp8"]
 
 _GIB = 1 << 30
-_ROOM = 0.92  # of the GPU's memory, vLLM's own default: the rest is the driver's and the desktop's
+ROOM = 0.92  # of the GPU's memory, vLLM's own default: the rest is the driver's and the desktop's
 _OVERHEAD_GIB = 3.0  # activations and CUDA graphs of one server on one GPU. Source: vLLM's start-up logs, 2 to 4 GiB
 _OVERHEAD_LARGE_GIB = 4.0  # of MoE, and with an image encoder
+_OVERHEAD_SMALL_GIB = 2.0  # of models of a few hundred million parameters
 _SHORTEST_CONTEXT = 4096
 _CHOICES: tuple[tuple[Precision, Precision], ...] = (("bf16", "bf16"), ("bf16", "fp8"), ("fp8", "bf16"), ("fp8", "fp8"))
 
@@ -49,20 +50,35 @@ class Fit:
     @property
     def utilization(self) -> float:
         """The share of each GPU, rounded up to a hundredth."""
-        return min(_ROOM, -(-100 * self.total_gib // (self.gpu_gib * self.gpus)) / 100)
+        return min(ROOM, -(-100 * self.total_gib // (self.gpu_gib * self.gpus)) / 100)
 
-    def sentences(self) -> list[str]:
-        """The sum in words, and what was given up to make it fit."""
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        sums = {"total_gib": self.total_gib, "utilization": self.utilization}
+        return parts | {"model": self.model.name, "role": self.model.role} | sums
+
+    def sentences(self, wanted_tokens: int | None = None) -> list[str]:
+        """The sum in words, and what was given up to make it fit; default of what was wanted: the whole window."""
         where = f"{self.gpus} GPUs of {self.gpu_gib:g} GiB" if self.gpus > 1 else f"a GPU of {self.gpu_gib:g} GiB"
         found = [
-            f"{self.model.name} on {where}: {self.weights_gib:.1f} GiB weights ({self.weights}) "
-            f"+ {self.cache_gib:.1f} GiB cache for {self.context_tokens:,} tokens ({self.cache}) "
-            f"+ {self.overhead_gib:.0f} GiB beside = {self.total_gib:.1f} GiB"
+            f"{self.model.name} on {where}: {self.weights_gib:.1f} GiB weights ({self.weights})"
+            + (f" + {self.cache_gib:.1f} GiB cache for {self.context_tokens:,} tokens ({self.cache})" if self.cache_gib else "")
+            + f" + {self.overhead_gib:.0f} GiB beside = {self.total_gib:.1f} GiB"
         ]
         window = self.model.window_tokens
-        if self.context_tokens < window:
-            whole = fit_needs(self.model, window)
-            found.append(f"its whole window of {window:,} tokens needs {whole:.0f} GiB at least (fp8 weights and cache)")
+        wanted = wanted_tokens or window
+        if self.context_tokens < wanted:
+            whole = fit_needs(self.model, wanted)
+            name = f"its whole window of {window:,} tokens" if wanted == window else f"a context of {wanted:,} tokens"
+            found.append(f"{name} needs {whole:.0f} GiB at least (fp8 weights and cache)")
+            found.append("for more: a larger GPU, several (--gpus), or fewer models on it")
+        ruler = self.model.ruler
+        if ruler and self.model.effective_tokens <= self.context_tokens:
+            good = self.model.effective_tokens
+            found.append(
+                f"it reads well up to {good:,} tokens (RULER {ruler[good]:g}), at {window:,} less so ({ruler[window]:g})"
+            )
         if self.weights == "fp8" and self.model.role == "moe":
             found.append(
                 "fp8 experts made while loading have cost accuracy on some hardware: compare answers before you rely on them"
@@ -91,6 +107,8 @@ def cache_gib(model: Model, tokens: int, precision: Precision) -> float:
     >>> cache_gib(MODELS["mini"], 131_072, "bf16"), cache_gib(MODELS["moe"], 131_072, "bf16")
     (48.0, 16.0)
     """
+    if model.role in ENCODERS:  # they read a text once, and keep nothing of it
+        return 0.0
     return tokens * model.shape.kv_bytes_per_token(fp8=precision == "fp8") / _GIB
 
 
@@ -106,23 +124,32 @@ def fit_model(model: Model, gpu_gib: float, *, gpus: int = 1, context_tokens: in
     halves of that.
 
     Raises:
-        ConfigError: not even 4,096 tokens fit, or it cannot read so many tokens.
+        ConfigError: not even 4,096 tokens fit, it cannot read so many tokens, or the GPUs are no power of two.
     """
     wanted = model.window_tokens if context_tokens is None else context_tokens
     if not 1 <= wanted <= model.window_tokens:
         hint = f"{model.name} reads {model.window_tokens:,} tokens at most"
         raise ConfigError(f"a context of {wanted:,} tokens", hint=hint)
+    if gpus < 1 or gpus & (gpus - 1):
+        raise ConfigError(f"{gpus} GPUs cannot share a model", hint="a model is cut into 1, 2, 4, 8 … equal parts, one a GPU")
     overhead = _overhead(model) * gpus
-    for tokens in _contexts(model, wanted):
-        for weights, cache in _CHOICES:
-            parts = (weights_gib(model, weights), cache_gib(model, tokens, cache), overhead)
-            if sum(parts) <= _ROOM * gpu_gib * gpus:
-                return Fit(model, gpu_gib, gpus, weights, cache, tokens, *parts)
-    least = (fit_needs(model, min(wanted, _SHORTEST_CONTEXT)) + overhead - _overhead(model)) / _ROOM
+    for fit in ways(model, gpu_gib, gpus=gpus, context_tokens=wanted):
+        if fit.total_gib <= ROOM * gpu_gib * gpus:
+            return fit
+    least = (fit_needs(model, min(wanted, _SHORTEST_CONTEXT)) + overhead - _overhead(model)) / ROOM
     raise ConfigError(
         f"{model.name} does not fit into {gpus} x {gpu_gib:g} GiB: it needs {least:.0f} GiB with a short context",
         hint="take a larger GPU, or more of them (--gpus), or a checkpoint quantised to 4 bits",
     )
+
+
+def ways(model: Model, gpu_gib: float, *, gpus: int = 1, context_tokens: int | None = None) -> Iterator[Fit]:
+    """Every way to serve the model, best first, whether it fits or not."""
+    wanted = model.window_tokens if context_tokens is None else context_tokens
+    for tokens in _contexts(model, wanted):
+        for weights, cache in _CHOICES:
+            parts = (weights_gib(model, weights), cache_gib(model, tokens, cache), _overhead(model) * gpus)
+            yield Fit(model, gpu_gib, gpus, weights, cache, tokens, *parts)
 
 
 def _contexts(model: Model, wanted: int) -> Iterator[int]:
@@ -137,4 +164,6 @@ def _contexts(model: Model, wanted: int) -> Iterator[int]:
 
 
 def _overhead(model: Model) -> float:
+    if model.role in ENCODERS:
+        return _OVERHEAD_SMALL_GIB
     return _OVERHEAD_LARGE_GIB if model.role in ("moe", "vision") else _OVERHEAD_GIB

@@ -17,6 +17,8 @@ from typing import Literal, get_args
 
 ModelRole = Literal["mini", "moe", "vision", "embed", "rerank", "speech"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
+ENCODERS: tuple[ModelRole, ...] = ("embed", "rerank")
+"""Roles that read a text and write none."""
 
 LANGUAGES = (
     *("ar", "cs", "da", "de", "en", "es", "fi", "fr", "he", "hu", "it", "ja"),

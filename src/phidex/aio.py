@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from phidex.sdk import PathLike, Phidex
 from phidex.settings import Settings
 
 if TYPE_CHECKING:
     from phidex.errors import PhidexError
-    from phidex.generation.answer import Answer, AnswerEvent
+    from phidex.generation.answer import Answer, AnswerEvent, Role
     from phidex.generation.conversation import Conversation
+    from phidex.generation.structured.batch import Classification, Extraction
+    from phidex.generation.structured.record import DocumentRecord, Labels, StructuredAnswer
+    from phidex.generation.structured.tables import DocumentTable
+    from phidex.generation.summary.summary import Length, OnProgress, Style, Summary
     from phidex.ingest.options import Ocr, Quality
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.backup import BackupReport
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from phidex.retrieval.reindex import ReindexReport
     from phidex.retrieval.rerank import Reranker
     from phidex.retrieval.tuning import IndexState
+
+T = TypeVar("T")
 
 
 class AsyncPhidex:
@@ -163,6 +169,7 @@ class AsyncPhidex:
         """See `Phidex.search`; the callback is called from the worker thread."""
         return await asyncio.to_thread(self._sync.search, query, collection, limit, filters, on_warning=on_warning)
 
+    @overload
     async def ask(
         self,
         question: str,
@@ -170,9 +177,58 @@ class AsyncPhidex:
         *,
         filters: Filters | None = None,
         conversation: Conversation | None = None,
-    ) -> Answer:
+        role: Role | None = None,
+        schema: None = None,
+    ) -> Answer: ...
+
+    @overload
+    async def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        role: Role | None = None,
+        schema: type[T],
+    ) -> StructuredAnswer[T]: ...
+
+    @overload
+    async def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        role: Role | None = None,
+        schema: Mapping[str, Any],
+    ) -> StructuredAnswer[dict[str, Any]]: ...
+
+    async def ask(
+        self,
+        question: str,
+        collection: str = "default",
+        *,
+        filters: Filters | None = None,
+        conversation: Conversation | None = None,
+        role: Role | None = None,
+        schema: type[Any] | Mapping[str, Any] | None = None,
+    ) -> Answer | StructuredAnswer[Any]:
         """The whole answer; see `Phidex.ask`. `ask_stream` streams it."""
-        return await asyncio.to_thread(self._sync.ask, question, collection, filters=filters, conversation=conversation)
+        if schema is None:
+            return await asyncio.to_thread(
+                self._sync.ask, question, collection, filters=filters, conversation=conversation, role=role
+            )
+
+        def ask() -> StructuredAnswer[Any]:
+            asked: Any = self._sync.ask  # which checks what goes with a schema
+            limits: dict[str, Any] = {"filters": filters, "conversation": conversation, "role": role}
+            return asked(question, collection, **limits, schema=schema, cancelled=cancelled)
+
+        cancelled = threading.Event()
+        try:
+            return await asyncio.to_thread(ask)
+        finally:
+            cancelled.set()
 
     async def ask_stream(
         self,
@@ -181,13 +237,14 @@ class AsyncPhidex:
         *,
         filters: Filters | None = None,
         conversation: Conversation | None = None,
+        role: Role | None = None,
     ) -> AsyncIterator[AnswerEvent]:
         """The events of `Phidex.ask(stream=True)`. Leaving the loop, or cancelling the task, stops the server's work."""
         cancelled = threading.Event()
 
         def begin() -> Iterator[AnswerEvent]:  # opens the collection and its models
             return self._sync.ask(
-                question, collection, filters=filters, conversation=conversation, stream=True, cancelled=cancelled
+                question, collection, filters=filters, conversation=conversation, role=role, stream=True, cancelled=cancelled
             )
 
         events = await asyncio.to_thread(begin)
@@ -196,6 +253,89 @@ class AsyncPhidex:
                 yield event
         finally:
             cancelled.set()
+
+    async def summarize(
+        self,
+        source: str | Conversation | None = None,
+        collection: str = "default",
+        *,
+        language: str = "",
+        style: Style = "prose",
+        length: Length = "medium",
+        filters: Filters | None = None,
+        role: Role | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Summary:
+        """See `Phidex.summarize`; the callback is called from the worker thread. Cancelling the task ends the server's work."""
+        cancelled = threading.Event()
+        try:
+            return await asyncio.to_thread(
+                self._sync.summarize,
+                source,
+                collection,
+                language=language,
+                style=style,
+                length=length,
+                filters=filters,
+                role=role,
+                on_progress=on_progress,
+                cancelled=cancelled,
+            )
+        finally:
+            cancelled.set()
+
+    async def extract(
+        self,
+        schema: type[Any] | Mapping[str, Any],
+        collection: str = "default",
+        *,
+        question: str = "",
+        filters: Filters | None = None,
+        strict: bool = False,
+        on_document: Callable[[DocumentRecord[StructuredAnswer[Any]], int, int], None] | None = None,
+    ) -> Extraction[Any]:
+        """See `Phidex.extract`; the callback is called from a worker thread. Cancelling the task ends the run."""
+        cancelled = threading.Event()
+
+        def extract() -> Extraction[Any]:
+            limits: dict[str, Any] = {"question": question, "filters": filters, "strict": strict}
+            run: Any = self._sync.extract
+            return run(schema, collection, **limits, on_document=on_document, cancelled=cancelled)
+
+        try:
+            return await asyncio.to_thread(extract)
+        finally:
+            cancelled.set()
+
+    async def classify(
+        self,
+        labels: Sequence[str] | Mapping[str, str],
+        collection: str = "default",
+        *,
+        several: bool = False,
+        question: str = "",
+        filters: Filters | None = None,
+        on_document: Callable[[DocumentRecord[Labels], int, int], None] | None = None,
+    ) -> Classification:
+        """See `Phidex.classify`; the callback is called from a worker thread. Cancelling the task ends the run."""
+        cancelled = threading.Event()
+        try:
+            return await asyncio.to_thread(
+                self._sync.classify,
+                labels,
+                collection,
+                several=several,
+                question=question,
+                filters=filters,
+                on_document=on_document,
+                cancelled=cancelled,
+            )
+        finally:
+            cancelled.set()
+
+    async def tables(self, *names: str, collection: str = "default") -> list[DocumentTable]:
+        """See `Phidex.tables`."""
+        return await asyncio.to_thread(self._sync.tables, *names, collection=collection)
 
     async def sources(self, collection: str = "default") -> list[SourceEntry]:
         """See `Phidex.sources`."""

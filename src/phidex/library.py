@@ -10,7 +10,7 @@ from phidex.errors import NotFoundError
 from phidex.settings import Settings
 
 if TYPE_CHECKING:
-    from phidex.generation.chat import OpenAIChat
+    from phidex.generation.endpoints.pool import Pool
     from phidex.ingest.run.blobs import Blobs
     from phidex.retrieval.choose import Choice
     from phidex.retrieval.collection import Collection
@@ -35,7 +35,7 @@ class Library:
         self._reranking_chosen = reranker is not None
         self._reranker_loading = threading.Lock()
         self._store: Store | None = None
-        self._chat: OpenAIChat | None = None
+        self._chat: Pool | None = None
         self._choices: dict[EmbedderIdentity | None, Choice] = {}  # one model for all collections made with it
         self._loading: dict[EmbedderIdentity | None, threading.Lock] = {}
         self._collections: dict[str, tuple[Collection, float]] = {}
@@ -153,13 +153,15 @@ class Library:
 
         return Blobs(blob_place(self.settings, name))
 
-    def chat(self) -> OpenAIChat | None:
-        """The client of the model endpoint; None where none is set."""
-        if not self.settings.chat.url:
+    def chat(self) -> Pool | None:
+        """The model endpoints; None where none is set."""
+        from phidex.generation.routing.route import served_roles
+
+        if not served_roles(self.settings.chat):
             return None
         with self._lock:
             if self._chat is None:
-                from phidex.generation.chat import OpenAIChat
+                from phidex.generation.endpoints.pool import Pool
 
-                self._chat = OpenAIChat(self.settings.chat)
+                self._chat = Pool(self.settings.chat)
             return self._chat

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from phidex.doctor import Finding
 from phidex.errors import InputError
-from phidex.generation.answer import Answer, AnswerEvent
+from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat_wire import Delta
 from phidex.generation.extract import NOTICE
 from phidex.ingest.records import LineLocator, PageLocator, Source
@@ -147,11 +147,17 @@ class AnswerPrinter:
     def __init__(self) -> None:
         self._out = console()
         self._noticed = False
+        self._begun = False  # text of this answer has been shown
 
     def show(self, event: AnswerEvent) -> None:
         """One event of the stream."""
         match event:
+            case Route():
+                if self._begun:
+                    self._out.print(f"\n\n[yellow]note[/] {escape(event.reason)}\n")
+                self._begun = False
             case Delta(text):
+                self._begun = True
                 if self._noticed:
                     text = text.removesuffix(NOTICE).rstrip()
                 self._noticed = self._noticed or text.endswith(NOTICE)
@@ -162,6 +168,7 @@ class AnswerPrinter:
                 pass
 
     def _finish(self, answer: Answer) -> None:
+        self._begun = False
         self._out.print("\n")
         for citation in answer.citations:
             mark = "[green]verified[/]" if citation.verified else "[yellow]not verified[/]"

@@ -11,11 +11,11 @@ import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
 
 from phidex.errors import BudgetError, ServiceError
-from phidex.generation.answer import Answer, Route
+from phidex.generation.answer import Answer, AnswerEvent, Role, Route
 from phidex.generation.chat import Delta, Done, Message, OpenAIChat, Usage
+from phidex.generation.endpoints.state import RoleState
 from phidex.generation.prompt import ABSENT
 from phidex.generation.respond import Responder
-from phidex.generation.route import choose_route
 from phidex.ingest.records import Chunk
 from phidex.retrieval.pack import Context
 from phidex.settings import ChatSettings, PackSettings
@@ -173,22 +173,116 @@ def test_a_question_over_the_budget() -> None:
         whole(Scripted("x"), "why " * 2000, budget_tokens=300, reserve_tokens=100)
 
 
+class Several(Scripted):
+    """Two models: what each says, or why it cannot be asked."""
+
+    def __init__(self, replies: dict[str, str | ServiceError]) -> None:
+        super().__init__("")
+        self.replies = replies
+        self.models: list[str] = []
+        self.allowed = 9
+
+    def stream(self, messages: Sequence[Message], *, model: str, **options: object) -> Generator[Delta | Done, None, None]:  # type: ignore[override]
+        self.models.append(model)
+        said = self.replies[model]
+        if isinstance(said, ServiceError):
+            raise said
+        self.reply = said
+        yield from super().stream(messages, model=model)
+
+    def states(self) -> dict[Role, RoleState]:
+        return {}
+
+    def may_escalate(self) -> bool:
+        self.allowed -= 1
+        return self.allowed >= 0
+
+    def answered(self) -> None:
+        pass
+
+
+def ask_both(
+    chat: Several, question: str = "Who signed the lease?", role: Role | None = None, **settings: bool
+) -> list[AnswerEvent]:
+    given = ChatSettings(url="u", mini="small", moe="large", **settings)  # type: ignore[arg-type]
+    return list(Responder(PackSettings(order="rank"), given, chat, None, stored, chat).events(question, HITS, role=role))
+
+
+DOWN = ServiceError("it does not answer", hint="start it", retryable=True)
+GOOD = "Maria Okafor signed the lease on 14 May 2021 [1]."
+
+
+def test_another_role_answers_where_one_cannot_be_asked() -> None:
+    chat = Several({"small": DOWN, "large": GOOD})
+    *_, answer = ask_both(chat)
+    assert isinstance(answer, Answer)
+    assert (answer.route.role, answer.text) == ("moe", GOOD)
+    assert "small could not be asked" in answer.route.reason
+    assert "start it" in answer.warnings[0]
+
+
+def test_the_extractive_answerer_is_the_last_resort() -> None:
+    events = ask_both(Several({"small": DOWN, "large": DOWN}))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.route.role == "extractive"
+    assert answer.citations[0].quote.startswith("The lease was signed")
+    assert "none is configured" not in answer.text
+    assert len(answer.warnings) == 2
+    last = max(at for at, event in enumerate(events) if isinstance(event, Route))
+    assert "".join(event.text for event in events[last:] if isinstance(event, Delta)) == answer.text
+
+
+def test_a_role_that_is_asked_for_has_no_substitute() -> None:
+    with pytest.raises(ServiceError, match="does not answer"):
+        ask_both(Several({"small": GOOD, "large": DOWN}), role="moe")
+
+
 @pytest.mark.parametrize(
-    ("settings", "language", "tokens", "role"),
+    ("reply", "doubt"),
     [
-        (ChatSettings(), "en", 10, "extractive"),  # pyright: ignore[reportCallIssue]
-        (ChatSettings(url="u"), "de", 10, "mini"),  # pyright: ignore[reportCallIssue]
-        (ChatSettings(url="u", moe="moe"), "de", 10, "moe"),  # pyright: ignore[reportCallIssue]
-        (ChatSettings(url="u", moe="moe"), "en", 10, "mini"),  # pyright: ignore[reportCallIssue]
-        (ChatSettings(url="u", moe="moe"), "en", 60_000, "moe"),  # pyright: ignore[reportCallIssue]
-        (ChatSettings(url="u", mini="", moe="moe"), "en", 10, "moe"),  # pyright: ignore[reportCallIssue]
+        (ABSENT, "found no answer in passages that seem to hold one"),
+        ("Maria Okafor did.", "cited nothing"),
+        ("The moon is made of cheese [1].", "do not bear it out"),
     ],
 )
-def test_routes(settings: ChatSettings, language: str, tokens: int, role: str) -> None:
-    route = choose_route(settings, language=language, context_tokens=tokens)
-    assert route.role == role
-    assert route.reason
-    assert route.signals["language"] == language
+def test_a_doubtful_answer_is_asked_for_again(reply: str, doubt: str) -> None:
+    chat = Several({"small": reply, "large": GOOD})
+    events = ask_both(chat)
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert chat.models == ["small", "large"]
+    assert (answer.route.role, answer.text) == ("moe", GOOD)
+    assert doubt in answer.route.reason
+    assert doubt in answer.warnings[0]
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == 200  # of both
+    assert sum(isinstance(event, Route) for event in events) == 2
+
+
+def test_no_second_answer_where_none_is_wanted_or_allowed() -> None:
+    reply = "Maria Okafor did."
+    for chat, role, options in (
+        (Several({"small": GOOD, "large": GOOD}), None, {}),
+        (Several({"small": reply, "large": GOOD}), "mini", {}),
+        (Several({"small": reply, "large": GOOD}), None, {"escalate": False}),
+    ):
+        ask_both(chat, role=role, **options)
+        assert chat.models == ["small"]
+    spent = Several({"small": reply, "large": GOOD})
+    spent.allowed = 0
+    ask_both(spent)
+    assert spent.models == ["small"]
+
+
+def test_the_first_answer_stands_where_the_second_model_fails() -> None:
+    events = ask_both(Several({"small": "Maria Okafor did.", "large": DOWN}))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert (answer.route.role, answer.text) == ("mini", "Maria Okafor did.")
+    assert any("large could not be asked" in warning for warning in answer.warnings)
+    last = max(at for at, event in enumerate(events) if isinstance(event, Route))
+    assert "".join(event.text for event in events[last:] if isinstance(event, Delta)) == answer.text
 
 
 @pytest.mark.vllm
@@ -228,4 +322,4 @@ def test_leaving_the_stream_stops_a_real_server(vllm: str) -> None:
 def test_a_server_that_is_down_is_a_service_error_with_its_url() -> None:
     settings = ChatSettings(url="http://127.0.0.1:9/v1", retries=0)  # pyright: ignore[reportCallIssue]
     with OpenAIChat(settings) as chat, pytest.raises(ServiceError, match=r"127\.0\.0\.1:9"):
-        list(Responder(PackSettings(), settings, chat, None, stored).events("Who?", HITS))  # pyright: ignore[reportCallIssue]
+        list(Responder(PackSettings(), settings, chat, None, stored).events("Who?", HITS, role="mini"))  # pyright: ignore[reportCallIssue]

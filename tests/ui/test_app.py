@@ -142,12 +142,13 @@ def test_a_changed_document_is_an_error_with_its_cure(mill: Path, tmp_path: Path
     assert "Ingest it again" in app.error[0].value
 
 
-def test_a_server_that_is_down_is_an_error_with_its_cure(mill: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_down_is_named_beside_the_quotations(mill: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHIDEX_CHAT__URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("PHIDEX_CHAT__RETRIES", "0")
     app = ask(open_app(), "Who signed the lease of the mill?")
-    assert app.error
-    assert "127\\.0\\.0\\.1" in app.error[0].value
+    assert not app.error
+    assert "127\\.0\\.0\\.1" in app.warning[0].value
+    assert any("quoted in its place" in element.value for element in app.markdown)
 
 
 def test_a_wrong_setting_is_an_error_with_its_cure(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,12 @@ PicturesOption = Annotated[
     Path | None, typer.Option("--pictures", help="Folder for pictures of the cited pages, the place marked.")
 ]
 
+RoleOption = Annotated[
+    Literal["mini", "moe", "extractive"] | None,
+    typer.Option(
+        "--role", help="Who is to answer: mini, moe or extractive. Default: the best of those that can, with its reason."
+    ),
+]
 ModeOption = Annotated[
     Mode | None,
     typer.Option("--mode", help="focused: the best passages; long: up to 128K tokens; whole: documents from beginning to end."),

@@ -21,6 +21,7 @@ from phidex.cli.options import (
     QueryArgument,
     QuestionArgument,
     ResumeOption,
+    RoleOption,
     SourceOption,
     TagOption,
 )
@@ -29,6 +30,8 @@ from phidex.errors import BudgetError, InputError, ServiceError
 
 if TYPE_CHECKING:
     from phidex.generation.conversation import Conversation
+
+_SERVICE_DOWN = 3  # exit code
 
 
 def search(
@@ -66,9 +69,13 @@ def ask(
     pages: PagesOption = None,
     mode: ModeOption = None,
     pictures: PicturesOption = None,
+    role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question from the documents, with citations that name document, page and box."""
+    """Answer a question from the documents, with citations that name document, page and box.
+
+    Where no model can be asked, passages are quoted in its place, and the exit code is 3.
+    """
     from phidex.generation.answer import Answer
     from phidex.show import AnswerPrinter, save_pictures
 
@@ -76,7 +83,7 @@ def ask(
     with open_phidex(data, pack={"mode": mode} if mode else None) as phidex:
         filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
         printer = None if as_json else AnswerPrinter()
-        for event in phidex.ask(question, collection, filters=filters, stream=True):
+        for event in phidex.ask(question, collection, filters=filters, role=role, stream=True):
             if printer:
                 printer.show(event)
             if isinstance(event, Answer):
@@ -87,6 +94,10 @@ def ask(
     if pictures is not None:
         for path in save_pictures(answer, pictures):
             print(f"picture: {path}", file=sys.stderr)
+    if answer.route.signals.get("in_place_of"):
+        print(f"error: no model answered: {answer.warnings[0]}", file=sys.stderr)
+        print("  hint: quotations stand in its place; start the server, or ask with --role extractive", file=sys.stderr)
+        raise SystemExit(_SERVICE_DOWN)
 
 
 def chat(

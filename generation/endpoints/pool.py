@@ -1,0 +1,171 @@
+"""The endpoints of all roles as one chat model: a request goes to the server of the model that it names.
+
+stream -> gate (so many at a time, the rest in a queue) -> breaker (a dead server is left alone) -> OpenAIChat
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Self
+
+from pydantic import SecretStr
+
+from phidex.errors import ConfigError, ServiceError
+from phidex.generation.answer import Role
+from phidex.generation.chat import Delta, Done, Message, OpenAIChat
+from phidex.generation.chat_faults import URL_HINT
+from phidex.generation.endpoints.breaker import Breaker
+from phidex.generation.endpoints.budget import EscalationBudget
+from phidex.generation.endpoints.gate import Gate
+from phidex.generation.endpoints.load import LoadWatch
+from phidex.generation.endpoints.state import RoleState
+from phidex.settings import ChatSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one role is served."""
+
+    role: Role
+    model: str
+    chat: OpenAIChat
+    gate: Gate
+    load: LoadWatch
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+class Pool:
+    """A `ChatModel` over the endpoints of the settings. Thread-safe; `close` gives their connections back.
+
+    Raises:
+        ConfigError: no endpoint is set, a URL or key cannot be sent, or two servers give one name to different models.
+    """
+
+    def __init__(self, settings: ChatSettings) -> None:
+        self._settings = settings
+        self._chats: dict[tuple[str, str], OpenAIChat] = {}  # by URL and key
+        self._answers = EscalationBudget()
+        self._places: dict[str, _Place] = {}
+        for role, model, url, key in _endpoints(settings):
+            if model in self._places and self._places[model].role != role:
+                names = f"PHIDEX_CHAT__{self._places[model].role.upper()} and PHIDEX_CHAT__{role.upper()}"
+                hint = "give them names of their own (vllm serve --served-model-name)"
+                raise ConfigError(f"{names} are both {model!r}", hint=hint)
+            chat = self._chat(url, key)
+            gate = Gate(model, settings.concurrency, settings.queue)
+            self._places[model] = _Place(role, model, chat, gate, LoadWatch(chat.metrics))
+        if not self._places:
+            raise ConfigError("no model endpoint is set", hint="set PHIDEX_CHAT__URL, e.g. http://localhost:8000/v1")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for chat in self._chats.values():
+            chat.close()
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Generator[Delta | Done, None, None]:
+        """See `OpenAIChat.stream`; waits for its turn before it is sent.
+
+        Raises:
+            ServiceError: also where too many wait, or the server failed so often that it is left alone for a while; retryable.
+        """
+        place = self._place(model)
+        with place.gate.passed(cancelled) as entered:
+            if not entered:
+                return
+            _admit(place)
+            told = False
+            try:
+                with closing(
+                    place.chat.stream(
+                        messages, model=model, max_tokens=max_tokens, temperature=temperature, cancelled=cancelled
+                    )
+                ) as events:
+                    for event in events:
+                        if not told:
+                            place.breaker.succeeded()
+                            told = True
+                        yield event
+            except ServiceError:
+                place.breaker.failed()
+                told = True
+                raise
+            finally:
+                if not told:
+                    place.breaker.given_back()
+
+    def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
+        """See `OpenAIChat.count_tokens`."""
+        return self._place(model).chat.count_tokens(text, model=model)
+
+    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
+        """See `OpenAIChat.count_each`."""
+        return self._place(model).chat.count_each(texts, model=model)
+
+    def window_tokens(self, model: str) -> int | None:
+        """The window a model is served with: as the endpoint tells, else as `chat.window_tokens` says; None for neither."""
+        return self._place(model).chat.window_tokens(model) or self._settings.window_tokens
+
+    def states(self) -> dict[Role, RoleState]:
+        """How the roles are at this moment; asks nobody."""
+        found: dict[Role, RoleState] = {}
+        for place in self._places.values():
+            rest_s, load = place.breaker.rest_s, place.load.latest()
+            trouble = f"failed several times and is left alone for {rest_s:.0f} s" if rest_s else ""
+            waiting = place.gate.waiting + load.waiting
+            found[place.role] = RoleState(trouble, place.gate.running, waiting, load.cache)
+        return found
+
+    def may_escalate(self) -> bool:
+        """Whether one more answer may be asked for again; called once for each."""
+        return self._answers.take()
+
+    def answered(self) -> None:
+        """An answer was given that could have been asked for again."""
+        self._answers.note()
+
+    def _chat(self, url: str, key: SecretStr | None) -> OpenAIChat:
+        name = (url.rstrip("/"), key.get_secret_value() if key else "")
+        if name not in self._chats:
+            self._chats[name] = OpenAIChat(self._settings.model_copy(update={"url": url, "api_key": key}))
+        return self._chats[name]
+
+    def _place(self, model: str) -> _Place:
+        try:
+            return self._places[model]
+        except KeyError:
+            raise ConfigError(f"no endpoint is set for the model {model!r}", hint=URL_HINT) from None
+
+
+def _endpoints(settings: ChatSettings) -> list[tuple[Role, str, str, SecretStr | None]]:
+    """Role, served name, URL and key of each role that is served."""
+    given: list[tuple[Role, str, str, SecretStr | None]] = [
+        ("mini", settings.mini, settings.url, settings.api_key),
+        ("moe", settings.moe, settings.moe_url or settings.url, settings.moe_api_key or settings.api_key),
+        ("vision", settings.vision, settings.vision_url or settings.url, settings.vision_api_key or settings.api_key),
+    ]
+    return [one for one in given if one[1] and one[2]]
+
+
+def _admit(place: _Place) -> None:
+    if place.breaker.admits():
+        return
+    rest_s = place.breaker.rest_s
+    message = f"{place.model} failed several times in a row"
+    raise ServiceError(message, hint=f"it is tried again in {max(1.0, rest_s):.0f} s", retryable=True)
