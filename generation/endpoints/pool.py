@@ -6,10 +6,10 @@ stream -> gate (so many at a time, the rest in a queue) -> breaker (a dead serve
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from pydantic import SecretStr
 
@@ -79,6 +79,7 @@ class Pool:
         max_tokens: int | None = None,
         temperature: float | None = None,
         cancelled: threading.Event | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Generator[Delta | Done, None, None]:
         """See `OpenAIChat.stream`; waits for its turn before it is sent.
 
@@ -92,11 +93,8 @@ class Pool:
             _admit(place)
             told = False
             try:
-                with closing(
-                    place.chat.stream(
-                        messages, model=model, max_tokens=max_tokens, temperature=temperature, cancelled=cancelled
-                    )
-                ) as events:
+                options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
+                with closing(place.chat.stream(messages, model=model, extra=extra, **options)) as events:
                     for event in events:
                         if not told:
                             place.breaker.succeeded()

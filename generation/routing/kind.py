@@ -40,7 +40,7 @@ def kind_of(query: Query) -> Kind:
     languages = (query.language, "en") if sure else tuple(_cues())
     found: dict[Kind, int] = {}
     for language in dict.fromkeys(languages):
-        for kind, pattern in _cues()[language].items():
+        for kind, pattern in _patterns(language).items():
             found[kind] = found.get(kind, 0) + len(set(pattern.findall(text)))
     if query.style == "code" or _FAULT.search(query.text[:_HEAD]):
         found["code"] = found.get("code", 0) + 1
@@ -54,12 +54,14 @@ def kind_of(query: Query) -> Kind:
 
 
 @lru_cache(maxsize=1)
-def _cues() -> Mapping[str, dict[Kind, re.Pattern[str]]]:
-    """One pattern for each language and kind."""
-    table: dict[str, dict[Kind, list[str]]] = tomllib.loads(
-        files("phidex.generation.routing").joinpath("kinds.toml").read_text("utf-8")
-    )
-    return {language: {kind: _pattern(cues, language) for kind, cues in kinds.items()} for language, kinds in table.items()}
+def _cues() -> Mapping[str, dict[Kind, list[str]]]:
+    return tomllib.loads(files("phidex.generation.routing").joinpath("kinds.toml").read_text("utf-8"))
+
+
+@lru_cache(maxsize=32)
+def _patterns(language: str) -> dict[Kind, re.Pattern[str]]:
+    """One for each kind; compiled when the language is first met."""
+    return {kind: _pattern(cues, language) for kind, cues in _cues()[language].items()}
 
 
 def _pattern(cues: list[str], language: str) -> re.Pattern[str]:
