@@ -7,6 +7,7 @@ Each step is a part of its own and known by itself; here is their order, and not
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -30,6 +31,8 @@ from phidex.retrieval.query.understand import Query, understand
 from phidex.retrieval.rerank import Reranker
 from phidex.retrieval.search import SearchOptions, conditions_of, search, with_words
 from phidex.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _HISTORY_TURNS = 6  # that a follow-up may hang on
 
@@ -115,6 +118,7 @@ class Asker:
             if isinstance(event, Answer):
                 searched = rewritten.search if rewritten.search != rewritten.asked else ""
                 told = tuple(dict.fromkeys((*warnings, *event.warnings)))
+                _log(event)
                 yield replace(event, question=question, searched=searched, warnings=told)
             else:
                 yield event
@@ -157,6 +161,17 @@ class Asker:
         chunks = sorted(self.collection.chunks_where([must], must_not), key=_place)
         sources = self.collection.sources(sorted({chunk.source_id for chunk in chunks}))
         return [Hit(chunk, sources[chunk.source_id], 0.0, {}) for chunk in chunks if chunk.source_id in sources]
+
+
+def _log(answer: Answer) -> None:
+    """One line a question: who answered, what it read and wrote, and where the time went; nothing of what was asked or said."""
+    usage, checked = answer.usage, [citation.verified for citation in answer.citations]
+    tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) if usage else (0, 0, 0)
+    log.info(
+        "answer role=%s model=%s found=%s citations=%d verified=%d prompt=%d completion=%d cached=%d %s",
+        *(answer.route.role, answer.route.model or "-", answer.found, len(checked), sum(checked), *tokens),
+        " ".join(f"{stage}_ms={1000 * seconds:.1f}" for stage, seconds in answer.timings.items()),
+    )
 
 
 def _place(chunk: Chunk) -> tuple[str, int]:
