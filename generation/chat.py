@@ -131,6 +131,11 @@ class OpenAIChat:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Where the endpoint is, without what might be secret in its address."""
+        return shown_url(self._url)
+
     def close(self) -> None:
         """Closes the connections."""
         self._connection.close()

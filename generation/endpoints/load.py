@@ -48,6 +48,8 @@ class LoadWatch:
         self._at = -_FRESH_S
         self._lock = threading.Lock()
         self._asking = False
+        self._thread: threading.Thread | None = None
+        self._closed = False
 
     def latest(self) -> Load:
         """What was last heard; never waits."""
@@ -55,10 +57,18 @@ class LoadWatch:
             due = not self._asking and time.monotonic() - self._at > _FRESH_S
             self._asking = self._asking or due
         if due:
-            threading.Thread(target=self._look, name="phidex-load", daemon=True).start()
+            self._thread = threading.Thread(target=self._look, name="phidex-load", daemon=True)
+            self._thread.start()
         return self._heard
+
+    def close(self, timeout_s: float) -> None:
+        """Wait for what is being asked; afterwards nothing is asked any more."""
+        with self._lock:
+            due, self._asking, self._closed = self._thread, True, True
+        if due is not None:
+            due.join(timeout_s)
 
     def _look(self) -> None:
         heard = read_load(self._ask())
         with self._lock:
-            self._heard, self._at, self._asking = heard, time.monotonic(), False
+            self._heard, self._at, self._asking = heard, time.monotonic(), self._closed

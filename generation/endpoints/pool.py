@@ -22,6 +22,7 @@ from phidex.generation.endpoints.budget import EscalationBudget
 from phidex.generation.endpoints.gate import Gate
 from phidex.generation.endpoints.load import LoadWatch
 from phidex.generation.endpoints.state import RoleState
+from phidex.generation.endpoints.telemetry import model_call
 from phidex.settings import ChatSettings
 
 
@@ -68,6 +69,8 @@ class Pool:
 
     def close(self) -> None:
         """Closes the connections."""
+        for place in self._places.values():
+            place.load.close(self._settings.connect_timeout_s)
         for chat in self._chats.values():
             chat.close()
 
@@ -94,11 +97,17 @@ class Pool:
             told = False
             try:
                 options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
-                with closing(place.chat.stream(messages, model=model, extra=extra, **options)) as events:
+                with (
+                    model_call(model, place.chat.url, place.role, max_tokens) as call,
+                    closing(place.chat.stream(messages, model=model, extra=extra, **options)) as events,
+                ):
                     for event in events:
                         if not told:
                             place.breaker.succeeded()
+                            call.began()
                             told = True
+                        if isinstance(event, Done):
+                            call.ended(event)
                         yield event
             except ServiceError:
                 place.breaker.failed()
