@@ -132,6 +132,8 @@ def fit_model(model: Model, gpu_gib: float, *, gpus: int = 1, context_tokens: in
         raise ConfigError(f"a context of {wanted:,} tokens", hint=hint)
     if gpus < 1 or gpus & (gpus - 1):
         raise ConfigError(f"{gpus} GPUs cannot share a model", hint="a model is cut into 1, 2, 4, 8 … equal parts, one a GPU")
+    if gpus > 1 and model.role in ENCODERS:
+        raise ConfigError(f"{model.name} on {gpus} GPUs", hint="it is small: one GPU serves it")
     overhead = _overhead(model) * gpus
     for fit in ways(model, gpu_gib, gpus=gpus, context_tokens=wanted):
         if fit.total_gib <= ROOM * gpu_gib * gpus:

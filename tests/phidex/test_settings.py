@@ -127,6 +127,70 @@ def test_a_bad_value_beside_a_key_does_not_show_it(monkeypatch: pytest.MonkeyPat
     assert "hidden" not in str(caught.value)
 
 
+def test_a_secret_lies_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"\xef\xbb\xbfsk-hidden\r\n")
+    monkeypatch.setenv("PHIDEX_CHAT__API_KEY_FILE", str(file))
+    monkeypatch.setenv("PHIDEX_CHAT__MINI", "another")
+    settings = load_settings()
+    assert settings.chat.api_key is not None
+    assert (settings.chat.api_key.get_secret_value(), settings.chat.mini) == ("sk-hidden", "another")
+    assert Settings().chat.api_key == settings.chat.api_key
+    assert "hidden" not in repr(settings)
+    assert load_settings(chat={"api_key": "given"}).chat.api_key == SecretStr("given")
+
+
+def test_every_secret_can_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("first word\n\nsecond\n")
+    secret = [name for name, field in fields() if "SecretStr" in str(field.annotation)]
+    assert len(secret) > 5
+    for name in secret:
+        monkeypatch.setenv(f"PHIDEX_{name.replace('.', '__').upper()}_FILE", str(file))
+    settings = load_settings()
+    assert [one.get_secret_value() for one in settings.ingest.passwords] == ["first word", "second"]
+    dumped = [settings.model_dump()[section][key] for section, key in (name.split(".") for name in secret)]
+    assert all(dumped)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xffhidden", "is no file of text"),
+        (b"hidden" * 20_000, "is too large"),
+    ],
+)
+def test_a_file_without_a_secret_is_named(
+    content: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("PHIDEX_STORE__API_KEY_FILE", str(file))
+    with pytest.raises(ConfigError, match=f"^PHIDEX_STORE__API_KEY_FILE: .*key' {why}") as caught:
+        load_settings()
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_folder_or_a_second_value_in_place_of_the_secret_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PHIDEX_CHAT__API_KEY_FILE", str(tmp_path))
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_settings()
+    monkeypatch.setenv("PHIDEX_CHAT__API_KEY", "sk-hidden")
+    with pytest.raises(ConfigError, match="PHIDEX_CHAT__API_KEY and PHIDEX_CHAT__API_KEY_FILE are both set"):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["PHIDEX_CHAT__URL_FILE", "PHIDEX_DATA_FILE", "PHIDEX_CHAT__API_KEY_FILES"])
+def test_only_secrets_have_files(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "/dev/null")
+    with pytest.raises(ConfigError, match=f"unknown setting {variable}"):
+        load_settings()
+
+
 def test_every_key_is_secret_and_every_field_is_described() -> None:
     found = dict(fields())
     assert [name for name, field in found.items() if not field.description] == []

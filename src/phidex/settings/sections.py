@@ -1,31 +1,22 @@
-"""All settings, one section a stage. Built at entry points and passed as an argument; nothing reads the environment elsewhere.
-
-A field `budget_tokens` of section `pack` is set by `PHIDEX_PACK__BUDGET_TOKENS=16000`. Unknown keys are refused.
-`python -m phidex.settings` prints them all as docs/settings.md.
-"""
+"""The settings of each stage: one section a stage, every field with a description, a unit and bounds."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
-
-from phidex.errors import ConfigError
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A section's rules: frozen, and no unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where the points live: the embedded engine under `data`, or a Qdrant server when `url` is set."""
 
     url: str = Field(default="", description="Qdrant server, e.g. http://localhost:6333; empty for the embedded engine")
@@ -69,7 +60,7 @@ class StoreSettings(_Section):
     )
 
 
-class IngestSettings(_Section):
+class IngestSettings(Section):
     """How documents are cut."""
 
     chunk_tokens: int = Field(default=256, ge=32, le=8192, description="upper bound of a chunk, in tokens of `tokenizer`")
@@ -134,7 +125,7 @@ class IngestSettings(_Section):
     )
 
 
-class EmbedSettings(_Section):
+class EmbedSettings(Section):
     """The dense leg."""
 
     model: str = Field(
@@ -169,7 +160,7 @@ class EmbedSettings(_Section):
     retries: int = Field(default=3, ge=0, le=10, description="further attempts after a failure of the endpoint that may pass")
 
 
-class RerankSettings(_Section):
+class RerankSettings(Section):
     """A second look at the best hits, by a model that reads question and passage together."""
 
     model: str = Field(
@@ -189,7 +180,7 @@ class RerankSettings(_Section):
     retries: int = Field(default=1, ge=0, le=10, description="further attempts after a failure of the endpoint that may pass")
 
 
-class SearchSettings(_Section):
+class SearchSettings(Section):
     """How the legs are asked and fused."""
 
     candidates: int = Field(default=100, ge=10, le=2000, description="hits asked of each leg before fusion")
@@ -223,7 +214,7 @@ class SearchSettings(_Section):
     rewrite_timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds for each of these; then it goes without")
 
 
-class PackSettings(_Section):
+class PackSettings(Section):
     """How much context an answer gets."""
 
     budget_tokens: int = Field(default=8_000, ge=256, le=131_072, description="tokens of prompt and answer together")
@@ -263,7 +254,7 @@ class PackSettings(_Section):
     )
 
 
-class ChatSettings(_Section):
+class ChatSettings(Section):
     """The model endpoint; without one, answers are extractive."""
 
     url: str = Field(default="", description="OpenAI-compatible endpoint, e.g. http://localhost:8000/v1; empty for none")
@@ -271,6 +262,24 @@ class ChatSettings(_Section):
     mini: str = Field(default="phi-3.5-mini", description="served name of Phi-3.5-mini")
     moe: str = Field(default="", description="served name of Phi-3.5-MoE; empty when it is not served")
     vision: str = Field(default="", description="served name of Phi-3.5-vision; empty when it is not served")
+    moe_url: str = Field(default="", description="endpoint of Phi-3.5-MoE, where it is another than `url`")
+    moe_api_key: SecretStr | None = Field(default=None, description="bearer key of `moe_url`; default: that of `url`")
+    vision_url: str = Field(default="", description="endpoint of Phi-3.5-vision, where it is another than `url`")
+    vision_api_key: SecretStr | None = Field(default=None, description="bearer key of `vision_url`; default: that of `url`")
+    window_tokens: int | None = Field(
+        default=None, ge=512, le=10_000_000, description="window of the served models, where an endpoint does not tell it"
+    )
+    prefer: Literal["fast", "balanced", "best"] = Field(
+        default="balanced",
+        description="what the router leans to: `fast` keeps to the smaller model, `best` to the larger one where it helps",
+    )
+    escalate: bool = Field(
+        default=True, description="have the larger model answer again where the smaller one's answer is doubtful"
+    )
+    concurrency: int = Field(
+        default=8, ge=1, le=1024, description="requests to one role at the same time; more wait in a queue"
+    )
+    queue: int = Field(default=64, ge=0, le=10_000, description="requests that wait for one role; more are refused at once")
     temperature: float = Field(default=0.0, ge=0, le=2, description="sampling temperature")
     max_answer_tokens: int = Field(default=1_024, ge=16, le=16_384, description="upper bound of an answer")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60, description="seconds to connect")
@@ -283,137 +292,14 @@ class ChatSettings(_Section):
     )
 
 
-class Settings(BaseSettings):
-    """Every setting of Phidex, frozen. `Settings()` reads `PHIDEX_*` variables; arguments win over them."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="PHIDEX_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
-    )
-
-    data: Path = Field(default=Path("phidex-data"), description="the data folder")
-    cache: Path = Field(
-        default=Path("~/.cache/phidex"),
-        description="what is derived from models and can be made again, shared by all data folders",
-    )
-    store: StoreSettings = StoreSettings()
-    ingest: IngestSettings = IngestSettings()
-    embed: EmbedSettings = EmbedSettings()
-    rerank: RerankSettings = RerankSettings()
-    search: SearchSettings = SearchSettings()
-    pack: PackSettings = PackSettings()
-    chat: ChatSettings = ChatSettings()
-    log: Literal["debug", "info", "warning", "error"] = Field(default="error", description="level of the command line's log")
-
-    @field_validator("data", "cache")
-    @classmethod
-    def _expand(cls, path: Path) -> Path:
-        return path.expanduser()
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The section that a field of `Settings` is; None of a plain one."""
+    return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, Section) else None
 
 
-def load_settings(**values: Any) -> Settings:
-    """The settings from the environment, with `values` winning over it.
-
-    Raises:
-        ConfigError: a value is wrong, or a `PHIDEX_` variable is not known; the message names it.
-    """
-    known = dict(_fields(Settings, "PHIDEX_"))
-    for name in os.environ:
-        if name.startswith("PHIDEX_") and not name.startswith("PHIDEX_TEST_") and name.upper() not in known:
-            close = difflib.get_close_matches(name.upper(), known, 1)
-            raise ConfigError(f"unknown setting {name}", hint=f"did you mean {close[0]}?" if close else "see docs/settings.md")
-    try:
-        return Settings(**values)
-    except ValidationError as exc:
-        fault = exc.errors()[0]
-        name = "PHIDEX_" + "__".join(str(part) for part in fault["loc"] if not isinstance(part, int)).upper()
-        raise _wrong(name, "should be a JSON list" if fault["type"] == "tuple_type" else fault["msg"]) from exc
-    except SettingsError as exc:  # something that should be JSON is not; the exception names its section at best
-        raise _wrong(_not_json() or "PHIDEX_" + "".join(re.findall(r'field "(\w+)"', str(exc))).upper(), "is not JSON") from exc
-
-
-def _wrong(name: str, message: str) -> ConfigError:
-    """What is said of a variable, never with its value: it may be secret."""
-    field = dict(_fields(Settings, "PHIDEX_")).get(name)
-    example = re.search(r"as JSON: (\[.*\])", field.description or "") if field else None
-    hint = f"for example {name}='{example[1]}'" if example else "see docs/settings.md"
-    return ConfigError(f"{name}: {message}", hint=hint)
-
-
-def _not_json() -> str:
-    """The variable of the environment that is a list or a whole section, and is not JSON; "" when there is none."""
-    given = {name.upper(): value for name, value in os.environ.items()}
-    for name, field in _fields(Settings, "PHIDEX_"):
-        if name in given and (
-            _section_of(field) or tuple in (get_origin(kind) for kind in (field.annotation, *get_args(field.annotation)))
-        ):
-            try:
-                json.loads(given[name])
-            except ValueError:
-                return name
-    return ""
-
-
-def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    """Every variable that is known, sections included, with its field."""
+def variables(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    """Every variable that sets a field of the model, sections included, with its field."""
     for name, field in model.model_fields.items():
         yield prefix + name.upper(), field
-        if section := _section_of(field):
-            yield from _fields(section, f"{prefix}{name.upper()}__")
-
-
-def _section_of(field: FieldInfo) -> type[_Section] | None:
-    return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, _Section) else None
-
-
-_PREAMBLE = """# Settings
-
-Each setting is an environment variable. With the SDK it is an argument as well: `PHIDEX_PACK__BUDGET_TOKENS=16000` is
-`Settings(pack=PackSettings(budget_tokens=16000))` of `phidex.settings`. A variable that starts with `PHIDEX_` and is not on
-this page is refused, with the nearest name in the message. Keys are never shown or logged.
-
-This page is printed by `python -m phidex.settings`.
-"""
-
-
-def settings_page() -> str:
-    """docs/settings.md: every variable with its default, what it is and its bounds, one table a section."""
-    fields = Settings.model_fields.items()
-    lines = [_PREAMBLE, "## General", "", *_table((name, field) for name, field in fields if not _section_of(field))]
-    for name, field in fields:
-        if section := _section_of(field):
-            inner = ((f"{name}__{key}", inside) for key, inside in section.model_fields.items())
-            lines += ["", f"## {name.capitalize()}", "", (section.__doc__ or "").strip(), "", *_table(inner)]
-    return "\n".join(lines) + "\n"
-
-
-def _table(fields: Iterator[tuple[str, FieldInfo]]) -> Iterator[str]:
-    yield "| variable | default | what it is | allowed |"
-    yield "|---|---|---|---|"
-    for name, field in fields:
-        default = "" if field.default in (None, "", ()) else f"`{str(field.default).lower()}`"
-        what = (field.description or "").replace("|", "\\|")
-        yield f"| `PHIDEX_{name.upper()}` | {default} | {what} | {_allowed(field)} |"
-
-
-def _allowed(field: FieldInfo) -> str:
-    """The kind of value and its bounds: "whole number, 32 to 8192"."""
-    inner = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
-    kinds: set[Any] = set(inner) - {type(None)} or {field.annotation}
-    if all(isinstance(kind, str) for kind in kinds):  # a Literal
-        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
-    names = {
-        int: "whole number",
-        float: "number",
-        bool: "`true` or `false`",
-        Path: "path",
-        SecretStr: "text, secret",
-        str: "text",
-    }
-    kind = next((names[kind] for kind in kinds if kind in names), "list")
-    found = {sign: getattr(bound, sign) for bound in field.metadata for sign in ("ge", "gt", "le") if hasattr(bound, sign)}
-    low = f"above {found['gt']}" if "gt" in found else f"from {found['ge']}" if "ge" in found else ""
-    return ", ".join(part for part in (kind, f"{low} to {found['le']}" if low and "le" in found else low) if part)
-
-
-if __name__ == "__main__":
-    print(settings_page(), end="")
+        if section := section_of(field):
+            yield from variables(section, f"{prefix}{name.upper()}__")
