@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from phidex.generation.answer import Answer, Citation, Route
     from phidex.generation.chat_wire import Delta, Usage
     from phidex.generation.conversation import Conversation
+    from phidex.generation.structured.batch import Classification, Extraction
+    from phidex.generation.structured.record import DocumentRecord, FieldEvidence, Labels, StructuredAnswer
+    from phidex.generation.structured.tables import DocumentTable
+    from phidex.generation.summary.summary import Sentence, Summary
     from phidex.ingest.records import CellLocator, Chunk, LineLocator, PageLocator, PartLocator, Source, TimeLocator
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.catalogue import SourceEntry
@@ -47,10 +51,15 @@ _HOMES = {
     "CellLocator": "ingest.records",
     "Chunk": "ingest.records",
     "Citation": "generation.answer",
+    "Classification": "generation.structured.batch",
     "ConfigError": "errors",
     "Context": "retrieval.context.block",
     "Conversation": "generation.conversation",
     "Delta": "generation.chat_wire",
+    "DocumentRecord": "generation.structured.record",
+    "DocumentTable": "generation.structured.tables",
+    "Extraction": "generation.structured.batch",
+    "FieldEvidence": "generation.structured.record",
     "FileReport": "ingest.run.report",
     "Filters": "retrieval.filters",
     "Hit": "retrieval.hit",
@@ -58,6 +67,7 @@ _HOMES = {
     "IngestReport": "ingest.run.report",
     "InputError": "errors",
     "Ledger": "retrieval.context.ledger",
+    "Labels": "generation.structured.record",
     "LineLocator": "ingest.records",
     "NotFoundError": "errors",
     "PageLocator": "ingest.records",
@@ -65,10 +75,13 @@ _HOMES = {
     "Phidex": "sdk",
     "PhidexError": "errors",
     "Route": "generation.answer",
+    "Sentence": "generation.summary.summary",
     "ServiceError": "errors",
-    "Settings": "settings",
+    "Settings": "settings.load",
     "Source": "ingest.records",
     "SourceEntry": "retrieval.catalogue",
+    "StructuredAnswer": "generation.structured.record",
+    "Summary": "generation.summary.summary",
     "TimeLocator": "ingest.records",
     "Usage": "generation.chat_wire",
 }
@@ -91,10 +104,19 @@ __all__ = [  # noqa: RUF022  by what they are for
     "Conversation",
     "Citation",
     "Route",
+    "Summary",
+    "Sentence",
     "Context",
     "Ledger",
     "Delta",
     "Usage",
+    "StructuredAnswer",
+    "FieldEvidence",
+    "Extraction",
+    "Classification",
+    "Labels",
+    "DocumentRecord",
+    "DocumentTable",
     "IngestReport",
     "FileReport",
     "PhidexError",

@@ -24,7 +24,21 @@ __all__ = ["phidex_cli"]  # a fixture
 
 IDENTITY_KEYS = {"id", "uri", "name", "kind", "title", "sha256"}
 SOURCE_KEYS = IDENTITY_KEYS | {"language", "mime", "page_count", "size_bytes", "tags", "metadata", "blob", "also"}
-COMMANDS = ["ingest", "search", "ask", "sources", "remove", "status", "complete", "doctor", "ui"]
+COMMANDS = [
+    "ingest",
+    "search",
+    "ask",
+    "extract",
+    "classify",
+    "tables",
+    "models",
+    "sources",
+    "remove",
+    "status",
+    "complete",
+    "doctor",
+    "ui",
+]
 
 GERMAN = "Der Mietvertrag wurde am 3. Mai von Frau Quandel unterschrieben und gilt für zehn Jahre ab dem ersten Juni."
 JAPANESE = "賃貸契約は五月三日に田中さんによって署名され、六月一日から十年間有効です。倉庫の鍵は受付で保管されています。"

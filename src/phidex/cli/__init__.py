@@ -1,4 +1,4 @@
-"""The command line: `phidex ingest | search | ask | sources | remove | status | complete | reindex | doctor | ui`.
+"""The command line: `phidex ingest | search | ask | sources | remove | status | complete | reindex | doctor | models | ui`.
 
     app      the commands put together, and what their errors become
     options  what several of them take
@@ -7,6 +7,7 @@
     query    search, ask
     manage   sources, remove, status
     run      doctor, ui
+    models   models, models command, models compose
 
 Exit codes: 0 done, 1 some files failed (they are named), 2 wrong use, 3 a service is down, 130 interrupted.
 """

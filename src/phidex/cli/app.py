@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from phidex.cli import intake, manage, query, run
+from phidex.cli import intake, manage, models, query, run, structured, summary
 from phidex.errors import PhidexError, ServiceError
 
 app = typer.Typer(
@@ -21,11 +21,13 @@ app = typer.Typer(
 
 for _command in (
     *(intake.ingest, intake.complete, intake.reindex),
-    *(query.search, query.ask, query.chat),
+    *(query.search, query.ask, query.chat, summary.summarize),
+    *(structured.extract, structured.classify, structured.tables),
     *(manage.sources, manage.remove, manage.status, manage.backup, manage.restore, manage.optimize),
     *(run.doctor, run.ui),
 ):
     app.command()(_command)
+app.add_typer(models.models, name="models")
 
 
 @app.callback(invoke_without_command=True)
