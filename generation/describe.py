@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from phidex.errors import ConfigError
-from phidex.generation.chat import OpenAIChat
 from phidex.generation.chat_wire import Delta, Message
+from phidex.generation.endpoints.pool import Pool
 from phidex.ingest.records import Picture
 from phidex.settings import ChatSettings
 
@@ -33,7 +33,7 @@ class Describer:
     settings: ChatSettings
 
     def __post_init__(self) -> None:
-        if not (self.settings.url and self.settings.vision):
+        if not (self.settings.vision and (self.settings.vision_url or self.settings.url)):
             raise ConfigError(
                 "pictures can be described by a vision model alone, and none is set",
                 hint="set PHIDEX_CHAT__URL and PHIDEX_CHAT__VISION, or PHIDEX_INGEST__DESCRIBE=false",
@@ -50,7 +50,7 @@ class Describer:
         """
         url = f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}"
         text = f"{_ASK}\n\nIts caption and surroundings, for context only:\n{about[:1000]}" if about else _ASK
-        with OpenAIChat(self.settings) as chat:
+        with Pool(self.settings) as chat:
             answer = chat.stream([Message("user", text, (url,))], model=self.settings.vision, max_tokens=_MAX_TOKENS)
             with closing(answer):
                 return "".join(event.text for event in answer if isinstance(event, Delta)).strip()

@@ -119,23 +119,26 @@ def _dense_model(settings: Settings) -> Finding:
 
 
 def _chat(settings: Settings) -> Finding:
-    if not settings.chat.url:
+    asked = settings.chat
+    if not asked.url and asked.moe:  # served alone, at an endpoint of its own; `phidex models` tells of each role
+        asked = asked.model_copy(update={"url": asked.moe_url, "api_key": asked.moe_api_key or asked.api_key, "mini": ""})
+    if not asked.url:
         cure = "serve Phi-3.5 with vLLM and set PHIDEX_CHAT__URL, e.g. http://localhost:8000/v1"
         return Finding("chat model", "missing", "would enable written answers; without it they are quotations", cure)
     from phidex.generation.chat import OpenAIChat
     from phidex.generation.chat_faults import shown_url
 
-    with OpenAIChat(settings.chat) as chat:
+    with OpenAIChat(asked) as chat:
         endpoint = chat.probe()
     served = {model.name: model.window_tokens for model in endpoint.models}
-    wanted = [name for name in (settings.chat.mini, settings.chat.moe) if name]
+    wanted = [name for name in (asked.mini, asked.moe if asked.moe_url in ("", asked.url) else "") if name]
     absent = [name for name in wanted if served and name not in served]
     if absent:
         cure = f"set PHIDEX_CHAT__MINI or PHIDEX_CHAT__MOE to one of: {', '.join(served)}"
-        return Finding("chat model", "broken", f"{shown_url(settings.chat.url)} does not serve {', '.join(absent)}", cure)
+        return Finding("chat model", "broken", f"{shown_url(asked.url)} does not serve {', '.join(absent)}", cure)
     names = ", ".join(f"{name} ({window or 'unknown'} tokens)" for name, window in served.items())
     counts = "counts tokens exactly" if endpoint.can_count else "does not count tokens: a safe estimate is used"
-    return Finding("chat model", "ok", f"{shown_url(settings.chat.url)} serves {names}; {counts}")
+    return Finding("chat model", "ok", f"{shown_url(asked.url)} serves {names}; {counts}")
 
 
 def _guarded(part: str, look: Callable[[], Finding]) -> Finding:
