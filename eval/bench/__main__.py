@@ -30,13 +30,13 @@ NAMES = (  # the timings first, on a machine that is still cool and quiet
     "xquad",
     "reworded",
     "manuals",
+    "summary",
     "codesearch",
     "routing",
     "expansion",
     "robust",
     "tables",
     "ocr",
-    "tables",
 )
 
 PEERED = {"ingest", "code", "xquad", "reworded", "manuals", "codesearch"}

@@ -1,0 +1,5 @@
+"""Summaries of documents, repositories, collections and conversations: written by a model, or key sentences without one.
+
+scope (which documents) -> parts (prompts that fit) -> notes -> fewer notes -> the summary -> checked, sentence by sentence
+scope -> candidates (sentences) -> centrality -> key sentences, in document order        where there is no model
+"""
