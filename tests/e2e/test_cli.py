@@ -31,6 +31,7 @@ COMMANDS = [
     "extract",
     "classify",
     "tables",
+    "summarize",
     "models",
     "sources",
     "remove",

@@ -262,13 +262,11 @@ def test_a_doubtful_answer_is_asked_for_again(reply: str, doubt: str) -> None:
 
 def test_no_second_answer_where_none_is_wanted_or_allowed() -> None:
     reply = "Maria Okafor did."
-    for chat, role, options in (
-        (Several({"small": GOOD, "large": GOOD}), None, {}),
-        (Several({"small": reply, "large": GOOD}), "mini", {}),
-        (Several({"small": reply, "large": GOOD}), None, {"escalate": False}),
-    ):
-        ask_both(chat, role=role, **options)
-        assert chat.models == ["small"]
+    sure, forced, switched_off = (Several({"small": said, "large": GOOD}) for said in (GOOD, reply, reply))
+    ask_both(sure)
+    ask_both(forced, role="mini")
+    ask_both(switched_off, escalate=False)
+    assert sure.models == forced.models == switched_off.models == ["small"]
     spent = Several({"small": reply, "large": GOOD})
     spent.allowed = 0
     ask_both(spent)

@@ -16,7 +16,8 @@ from phidex.settings import ChatSettings
 
 
 def settings(**values: Any) -> ChatSettings:
-    return ChatSettings(**{"url": "u", "moe": "moe", **values})
+    given: dict[str, Any] = {"url": "u", "moe": "moe", **values}
+    return ChatSettings(**given)
 
 
 @pytest.mark.parametrize(
