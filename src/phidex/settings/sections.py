@@ -279,7 +279,7 @@ class ChatSettings(Section):
     concurrency: int = Field(
         default=8, ge=1, le=1024, description="requests to one role at the same time; more wait in a queue"
     )
-    queue: int = Field(default=64, ge=0, le=10_000, description="requests that wait for one role; more are refused at once")
+    queue: int = Field(default=256, ge=0, le=10_000, description="requests that wait for one role; more are refused at once")
     temperature: float = Field(default=0.0, ge=0, le=2, description="sampling temperature")
     max_answer_tokens: int = Field(default=1_024, ge=16, le=16_384, description="upper bound of an answer")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60, description="seconds to connect")
