@@ -19,6 +19,7 @@ from phidex.generation.conversation import Conversation
 from phidex.generation.endpoints.state import Roles
 from phidex.generation.respond import Responder
 from phidex.generation.rewrite import Rewriter, Rewritten, languages_to_cover
+from phidex.generation.routing.route import served_roles
 from phidex.ingest.records import Chunk
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.embed import Embedder
@@ -125,7 +126,7 @@ class Asker:
 
     def _rewrite(self, question: str, conversation: Conversation | None) -> Rewritten:
         settings, chat = self.settings, self.settings.chat
-        rewriter = Rewriter(settings.search, self.chat, model=chat.mini or chat.moe)
+        rewriter = Rewriter(settings.search, self.chat, model=next(iter(served_roles(chat).values()), ""))
         turns = conversation.turns[-_HISTORY_TURNS:] if conversation is not None else []
         history: list[Message] = []
         for turn in turns:

@@ -7,6 +7,7 @@ Everything about one endpoint is here: asking, counting, what it serves, whether
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import logging
 import socket
@@ -47,7 +48,7 @@ from phidex.generation.watch import Watch
 from phidex.retrieval.count import CountCache
 from phidex.settings import ChatSettings
 
-__all__ = ["ChatModel", "Delta", "Done", "Endpoint", "Message", "OpenAIChat", "ServedModel", "Usage"]
+__all__ = ["ChatModel", "Delta", "Done", "Endpoint", "Message", "OpenAIChat", "ServedModel", "Usage", "takes_extra"]
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,11 @@ class ChatModel(Protocol):
     def window_tokens(self, model: str) -> int | None:
         """Returns the window a model is served with, None where the endpoint does not tell."""
         ...
+
+
+def takes_extra(chat: ChatModel) -> bool:
+    """Whether its `stream` passes further fields of a request (`extra`) on to the server."""
+    return "extra" in inspect.signature(chat.stream).parameters
 
 
 class OpenAIChat:

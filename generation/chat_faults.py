@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from phidex.errors import BudgetError, ConfigError, InputError, PhidexError, ServiceError
+from phidex.errors import BudgetError, ConfigError, IncompleteAnswerError, InputError, PhidexError, ServiceError
 from phidex.generation.chat_wire import as_object, error_text
 
 # Everything that httpx raises; a test holds this tuple equal to what httpx defines.
@@ -26,6 +26,15 @@ _BODY_BYTES = 64 * 1024
 _SHOWN_CHARACTERS = 300
 _TOO_LONG = re.compile(r"context (length|size|window)|maximum context|too many tokens|too long", re.IGNORECASE)
 _BUSY = {408: "timed out", 429: "has too much to do", 503: "is busy or starting"}
+
+
+class BusyError(ServiceError):
+    """The server lives and has too much to do; to callers, a `ServiceError` that can be retried."""
+
+
+def is_dead(error: ServiceError) -> bool:
+    """Whether a failure speaks against the server itself: silence, a connection that breaks, a fault of its own."""
+    return not isinstance(error, (BusyError, IncompleteAnswerError))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,4 +165,5 @@ def _busy_fault(refusal: Refusal, where: str) -> Fault:
     wait_s = float(seconds) if seconds.isascii() and seconds.isdigit() else None
     hint = f"try again in {seconds} s" if wait_s is not None else ""
     again = retryable and refusal.status != 408
-    return Fault(ServiceError(message, hint=hint, retryable=retryable), again=again, wait_s=wait_s)
+    kind = BusyError if refusal.status in _BUSY else ServiceError
+    return Fault(kind(message, hint=hint, retryable=retryable), again=again, wait_s=wait_s)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from phidex.errors import BudgetError, IncompleteAnswerError, ServiceError
+from phidex.errors import BudgetError, IncompleteAnswerError, PhidexError, ServiceError
 from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Role, Route
 from phidex.generation.assemble import Assembler, Prompt
@@ -99,7 +99,9 @@ class Responder:
                 log.warning("respond.fallback from=%s to=%s error=%s", route.role, left[0].role, exc.message)
                 troubles.append(f"{route.model} could not be asked: {exc}")
                 route = replace(left[0], reason=f"{route.model} could not be asked; {left.pop(0).reason}")
-        if role is None and conversation is None and (doubt := self._doubt(question, hits, answer)):
+        stopped = cancelled is not None and cancelled.is_set()
+        asked_one = role is None and conversation is None and not troubles and not stopped
+        if asked_one and (doubt := self._doubt(question, hits, answer)):
             second = yield from self._again(question, hits, answer, doubt, spent, cancelled)
             answer = second or answer
         yield replace(answer, timings=spent, warnings=(*troubles, *answer.warnings))
@@ -169,7 +171,7 @@ class Responder:
         route = Route("moe", large, told, {**first.route.signals, "escalated": True})
         try:
             answer = yield from self._attempt(question, hits, route, None, spent, cancelled)
-        except ServiceError as exc:
+        except PhidexError as exc:  # whatever is wrong with the second model, there is a first answer
             yield first.route
             yield Delta(first.text)
             log.warning("respond.not_escalated error=%s", exc.message)
@@ -191,7 +193,7 @@ class Responder:
         route = choose_route(self.settings, question_is, states, forced=forced)
         if forced is not None:
             return route
-        roles: dict[str, Role] = {self.settings.moe: "moe", self.settings.mini: "mini"}
+        roles: dict[str, Role] = {name: role for role, name in served_roles(self.settings).items()}
         if conversation and conversation.model and route.model != conversation.model and conversation.model in roles:
             reason = f"{conversation.model} has read the conversation so far, and goes on with it"
             return Route(roles[conversation.model], conversation.model, reason, route.signals)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from phidex.errors import InputError, PhidexError
-from phidex.generation.chat import ChatModel, OpenAIChat
+from phidex.generation.chat import ChatModel, takes_extra
 from phidex.generation.chat_wire import Done, Message
 from phidex.generation.rewrite_prompts import Task, rewrite_messages, schema
 from phidex.ingest.language import detect_language
@@ -108,7 +108,7 @@ class Rewriter:
         self._settings = settings
         self._chat = chat if model else None
         self._model = model
-        self._structured = isinstance(chat, OpenAIChat)
+        self._structured = chat is not None and takes_extra(chat)
 
     def rewrite(self, question: str, history: Sequence[Message] = (), *, languages: Sequence[str] = ()) -> Rewritten:
         """What to search for a question; never fails.
@@ -192,7 +192,7 @@ class Rewriter:
             "temperature": 0.0,
             "cancelled": cancelled,
         }
-        if most and isinstance(chat, OpenAIChat):
+        if most and self._structured:
             limits["extra"] = schema(most)
         text: list[str] = []
         done = False

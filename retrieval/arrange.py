@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from phidex.ingest.records import LineLocator, PageLocator, TimeLocator
 from phidex.retrieval.fields import asked_names, code_names, title_names, titles_in
 from phidex.retrieval.hit import Hit
+from phidex.retrieval.lexical import normalize
 from phidex.retrieval.query.understand import Query
 
 _NAMED = 2.0
@@ -86,7 +87,7 @@ class _Asked:
             yield "language", _LANGUAGE * alike
 
     def _has_title(self, text: str) -> bool:
-        plain = text.lower()  # most passages lack one of the words, which is told in no time
+        plain = text.lower() if text.isascii() else normalize(text)  # most lack one of the words, which is told in no time
         return all(word in plain for word in self._words) and not self._titles.isdisjoint(titles_in(text))
 
     def _is_named(self, hit: Hit) -> bool:

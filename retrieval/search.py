@@ -105,6 +105,7 @@ def search(
     if asked.phrases or options.diversity:
         pool = max(pool, candidates)
     wider = _named_places(asked, collection)
+    may_refill = True
 
     def look(moving: Transitions) -> tuple[list[Hit], str]:
         hidden = must_not + moving.hidden()
@@ -121,7 +122,12 @@ def search(
         hits = [_hit(hit, sources) for hit in found.values() if hit.record.payload["source_id"] in sources]
         return hits, later or stamp
 
-    return _chosen(collection.steadily_stamped(look), asked, limit, reranker, options, warn)
+    while True:
+        found = collection.steadily_stamped(look)
+        chosen = _chosen(found, asked, limit, reranker, options, warn)
+        if len(chosen) >= limit or len(found) < pool or not may_refill:
+            return chosen
+        pool, may_refill = 3 * pool, False  # copies took the places of others
 
 
 def conditions_of(

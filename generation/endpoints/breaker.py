@@ -44,15 +44,17 @@ class Breaker:
     def succeeded(self) -> None:
         """The server answered."""
         with self._lock:
-            self._failures, self._trying = 0, False
+            self._failures, self._until, self._trying = 0, 0.0, False
 
     def failed(self) -> None:
         """The server did not answer, or broke off."""
         with self._lock:
-            self._failures += 1
             self._trying = False
+            if self._clock() < self._until:
+                return  # of a request that was under way when it was given up: no news
+            self._failures += 1
             if self._failures >= _FAILURES:
-                self._until = self._clock() + min(_LONGEST_REST_S, _REST_S * 2 ** (self._failures - _FAILURES))
+                self._until = self._clock() + min(_LONGEST_REST_S, _REST_S * 2 ** min(self._failures - _FAILURES, 10))
 
     def given_back(self) -> None:
         """A request that was admitted ended without telling anything."""

@@ -6,8 +6,8 @@ stream -> gate (so many at a time, the rest in a queue) -> breaker (a dead serve
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,11 +16,12 @@ from pydantic import SecretStr
 from phidex.errors import ConfigError, ServiceError
 from phidex.generation.answer import Role
 from phidex.generation.chat import Delta, Done, Message, OpenAIChat
-from phidex.generation.chat_faults import URL_HINT
+from phidex.generation.chat_faults import URL_HINT, is_dead
 from phidex.generation.endpoints.breaker import Breaker
 from phidex.generation.endpoints.budget import EscalationBudget
 from phidex.generation.endpoints.gate import Gate
 from phidex.generation.endpoints.load import LoadWatch
+from phidex.generation.endpoints.places import ChatRole, endpoint_of
 from phidex.generation.endpoints.state import RoleState
 from phidex.generation.endpoints.telemetry import model_call
 from phidex.settings import ChatSettings
@@ -51,11 +52,13 @@ class Pool:
         self._answers = EscalationBudget()
         self._places: dict[str, _Place] = {}
         for role, model, url, key in _endpoints(settings):
-            if model in self._places and self._places[model].role != role:
-                names = f"PHIDEX_CHAT__{self._places[model].role.upper()} and PHIDEX_CHAT__{role.upper()}"
-                hint = "give them names of their own (vllm serve --served-model-name)"
-                raise ConfigError(f"{names} are both {model!r}", hint=hint)
             chat = self._chat(url, key)
+            if (known := self._places.get(model)) is not None:
+                if known.chat is chat:
+                    continue  # one model in two roles
+                names = f"PHIDEX_CHAT__{known.role.upper()} and PHIDEX_CHAT__{role.upper()}"
+                hint = "give them names of their own (vllm serve --served-model-name)"
+                raise ConfigError(f"{names} are both {model!r}, at two endpoints", hint=hint)
             gate = Gate(model, settings.concurrency, settings.queue)
             self._places[model] = _Place(role, model, chat, gate, LoadWatch(chat.metrics))
         if not self._places:
@@ -93,41 +96,42 @@ class Pool:
         with place.gate.passed(cancelled) as entered:
             if not entered:
                 return
-            _admit(place)
-            told = False
-            try:
-                options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
-                with (
-                    model_call(model, place.chat.url, place.role, max_tokens) as call,
-                    closing(place.chat.stream(messages, model=model, extra=extra, **options)) as events,
-                ):
-                    for event in events:
-                        if not told:
-                            place.breaker.succeeded()
-                            call.began()
-                            told = True
-                        if isinstance(event, Done):
-                            call.ended(event)
-                        yield event
-            except ServiceError:
-                place.breaker.failed()
-                told = True
-                raise
-            finally:
-                if not told:
-                    place.breaker.given_back()
+            options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
+            with (
+                _watched(place) as told,
+                model_call(model, place.chat.url, place.role, max_tokens) as call,
+                closing(place.chat.stream(messages, model=model, extra=extra, **options)) as events,
+            ):
+                for event in events:
+                    told()
+                    call.began()
+                    if isinstance(event, Done):
+                        call.ended(event)
+                    yield event
 
     def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
         """See `OpenAIChat.count_tokens`."""
-        return self._place(model).chat.count_tokens(text, model=model)
+        place = self._place(model)
+        with _watched(place) as told:
+            count = place.chat.count_tokens(text, model=model)
+            told()
+        return count
 
     def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
         """See `OpenAIChat.count_each`."""
-        return self._place(model).chat.count_each(texts, model=model)
+        place = self._place(model)
+        with _watched(place) as told:
+            counts = place.chat.count_each(texts, model=model)
+            told()
+        return counts
 
     def window_tokens(self, model: str) -> int | None:
         """The window a model is served with: as the endpoint tells, else as `chat.window_tokens` says; None for neither."""
-        return self._place(model).chat.window_tokens(model) or self._settings.window_tokens
+        place = self._place(model)
+        with _watched(place) as told:
+            window = place.chat.window_tokens(model)
+            told()
+        return window or self._settings.window_tokens
 
     def states(self) -> dict[Role, RoleState]:
         """How the roles are at this moment; asks nobody."""
@@ -162,17 +166,34 @@ class Pool:
 
 def _endpoints(settings: ChatSettings) -> list[tuple[Role, str, str, SecretStr | None]]:
     """Role, served name, URL and key of each role that is served."""
-    given: list[tuple[Role, str, str, SecretStr | None]] = [
-        ("mini", settings.mini, settings.url, settings.api_key),
-        ("moe", settings.moe, settings.moe_url or settings.url, settings.moe_api_key or settings.api_key),
-        ("vision", settings.vision, settings.vision_url or settings.url, settings.vision_api_key or settings.api_key),
-    ]
-    return [one for one in given if one[1] and one[2]]
+    served: list[tuple[ChatRole, str]] = [("mini", settings.mini), ("moe", settings.moe), ("vision", settings.vision)]
+    found: list[tuple[Role, str, str, SecretStr | None]] = []
+    for role, model in served:
+        url, key = endpoint_of(settings, role)
+        if model and url:
+            found.append((role, model, url, key))
+    return found
 
 
-def _admit(place: _Place) -> None:
-    if place.breaker.admits():
-        return
-    rest_s = place.breaker.rest_s
-    message = f"{place.model} failed several times in a row"
-    raise ServiceError(message, hint=f"it is tried again in {max(1.0, rest_s):.0f} s", retryable=True)
+@contextmanager
+def _watched(place: _Place) -> Generator[Callable[[], None]]:
+    """A request to a server that may be dead; what is yielded is called once it has answered.
+
+    Only silence, a connection that breaks and a failure of its own count against it: what refuses a request is alive.
+
+    Raises:
+        ServiceError: it failed several times and is left alone for a while.
+    """
+    if not place.breaker.admits():
+        rest_s = max(1.0, place.breaker.rest_s)
+        raise ServiceError(
+            f"{place.model} failed several times in a row", hint=f"it is tried again in {rest_s:.0f} s", retryable=True
+        )
+    try:
+        yield place.breaker.succeeded
+    except ServiceError as exc:
+        if is_dead(exc):
+            place.breaker.failed()
+        raise
+    finally:
+        place.breaker.given_back()

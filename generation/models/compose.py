@@ -34,10 +34,10 @@ def compose_override(placements: Sequence[Placement], *, gpus: int = 1, hopper: 
     """The override file; its head says what it was made for and what each model gets."""
     multi = gpus > 1
     gib = placements[0].fit.gpu_gib
-    profile = "gpu-multi" if multi else "gpu"
+    flags = profile_flags([placement.role for placement in placements], gpus=gpus)
     lines = [
         f"# Made by `phidex models compose` for {gpus} x {gib:g} GiB. Beside docker-compose.yml:",
-        f"# docker compose -f docker-compose.yml -f THIS_FILE --profile {profile} up -d",
+        f"# docker compose -f docker-compose.yml -f THIS_FILE {flags} up -d",
         *(f"# {sentence}" for placement in placements for sentence in placement.fit.sentences()),
         "services:",
     ]
@@ -52,6 +52,16 @@ def compose_override(placements: Sequence[Placement], *, gpus: int = 1, hopper: 
         if role not in roles:
             lines += [f"  {service_name(role, multi=multi)}:", f"    profiles: !override [{json.dumps(_LEFT_OUT)}]"]
     return "\n".join([*lines, *_app(roles)]) + "\n"
+
+
+def profile_flags(roles: Iterable[ModelRole], *, gpus: int = 1) -> str:
+    """The flags of `docker compose` that start these services.
+
+    >>> profile_flags(["mini", "embed"])
+    '--profile gpu --profile embed'
+    """
+    own = [role for role in roles if role not in _CHAT]
+    return " ".join(f"--profile {name}" for name in ["gpu-multi" if gpus > 1 else "gpu", *own])
 
 
 def _app(roles: Iterable[ModelRole]) -> list[str]:

@@ -17,12 +17,12 @@ from phidex.errors import PhidexError, ServiceError
 from phidex.generation.chat import Message, OpenAIChat
 from phidex.generation.chat_faults import shown_url
 from phidex.generation.chat_wire import as_count, as_list, as_object
+from phidex.generation.endpoints.places import ChatRole, endpoint_of
 from phidex.generation.models.table import MODELS, Model, ModelRole
 from phidex.retrieval.served.connection import Connection, models_of
 from phidex.settings import ChatSettings, EmbedSettings, RerankSettings, Settings
 
 State = Literal["ok", "broken", "missing", "off"]
-ChatRole = Literal["mini", "moe", "vision"]
 CHAT_ROLES: tuple[ChatRole, ...] = ("mini", "moe", "vision")
 
 _CONNECT_S = 3.0
@@ -110,11 +110,10 @@ def _ask_all(ask: Mapping[ModelRole, Callable[[], _Served]], deadline_s: float) 
 
 def _asked(settings: ChatSettings, role: ChatRole) -> ChatSettings:
     """The settings of a role's own endpoint, with short time limits."""
-    own = {"mini": "", "moe": settings.moe_url, "vision": settings.vision_url}[role]
-    own_key = {"mini": None, "moe": settings.moe_api_key, "vision": settings.vision_api_key}[role]
-    place = {"url": own or settings.url, "api_key": own_key or settings.api_key}
+    url, key = endpoint_of(settings, role)
     limits = {"first_token_timeout_s": _READ_S, "stall_timeout_s": _READ_S, "retries": 0}
-    return settings.model_copy(update={**place, **limits, "connect_timeout_s": min(_CONNECT_S, settings.connect_timeout_s)})
+    place = {"url": url, "api_key": key, "connect_timeout_s": min(_CONNECT_S, settings.connect_timeout_s)}
+    return settings.model_copy(update={**place, **limits})
 
 
 def _ask_chat(asked: ChatSettings, name: str) -> _Served:

@@ -32,7 +32,6 @@ COMMANDS = [
     "classify",
     "tables",
     "summarize",
-    "models",
     "sources",
     "remove",
     "status",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
 
-from phidex.errors import BudgetError, ServiceError
+from phidex.errors import BudgetError, ConfigError, InputError, PhidexError, ServiceError
 from phidex.generation.answer import Answer, AnswerEvent, Role, Route
 from phidex.generation.chat import Delta, Done, Message, OpenAIChat, Usage
 from phidex.generation.endpoints.state import RoleState
@@ -176,7 +176,7 @@ def test_a_question_over_the_budget() -> None:
 class Several(Scripted):
     """Two models: what each says, or why it cannot be asked."""
 
-    def __init__(self, replies: dict[str, str | ServiceError]) -> None:
+    def __init__(self, replies: dict[str, str | PhidexError]) -> None:
         super().__init__("")
         self.replies = replies
         self.models: list[str] = []
@@ -185,7 +185,7 @@ class Several(Scripted):
     def stream(self, messages: Sequence[Message], *, model: str, **options: object) -> Generator[Delta | Done, None, None]:  # type: ignore[override]
         self.models.append(model)
         said = self.replies[model]
-        if isinstance(said, ServiceError):
+        if isinstance(said, PhidexError):
             raise said
         self.reply = said
         yield from super().stream(messages, model=model)
@@ -273,8 +273,20 @@ def test_no_second_answer_where_none_is_wanted_or_allowed() -> None:
     assert spent.models == ["small"]
 
 
-def test_the_first_answer_stands_where_the_second_model_fails() -> None:
-    events = ask_both(Several({"small": "Maria Okafor did.", "large": DOWN}))
+def test_an_answer_that_was_stopped_is_no_doubtful_one() -> None:
+    chat = Several({"small": "Maria Okafor did, and said so.", "large": GOOD})
+    stop = threading.Event()
+    given = ChatSettings(url="u", mini="small", moe="large")  # pyright: ignore[reportCallIssue]
+    answering = Responder(PackSettings(order="rank"), given, chat, None, stored, chat)  # pyright: ignore[reportCallIssue]
+    for event in answering.events("Who signed the lease?", HITS, cancelled=stop):
+        if isinstance(event, Delta):
+            stop.set()
+    assert chat.models == ["small"]
+
+
+@pytest.mark.parametrize("fault", [DOWN, ConfigError("wrong key"), BudgetError("too long"), InputError("refused")])
+def test_the_first_answer_stands_whatever_is_wrong_with_the_second_model(fault: PhidexError) -> None:
+    events = ask_both(Several({"small": "Maria Okafor did.", "large": fault}))
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert (answer.route.role, answer.text) == ("mini", "Maria Okafor did.")

@@ -78,6 +78,11 @@ def test_a_title_a_phrase_a_page_and_a_time() -> None:
     assert order([hit("one", 1.0), hit("half", 0.6, locator=TimeLocator(20.0, 40.0))], time)[0] == "half"
 
 
+@pytest.mark.parametrize(("asked", "title"), [("Straße", "1.4 Straße"), ("Configuration", "2 Con\ufb01guration")])
+def test_a_title_is_found_however_it_is_written(asked: str, title: str) -> None:
+    assert order([hit("Something else.", 1.0), hit(f"{title}\n\nIt shows.", 0.2)], Query(asked, asked))[0].startswith(title)
+
+
 def test_copies_become_one_hit_that_names_the_others() -> None:
     copy = hit(PROSE.upper(), 0.99, name="b.pdf", locator=PageLocator(9))
     other = hit("Something else about pumps and their valves in the cellar of the house next door.", 0.98, name="c.pdf")

@@ -286,6 +286,18 @@ def test_copies_in_other_documents_are_named_on_the_hit(collection: Collection) 
     assert len(search(collection, "rain barrel", embedder=None, options=SearchOptions(collapse=False))) == 2
 
 
+def test_copies_do_not_take_the_places_of_others(collection: Collection) -> None:
+    texts = [
+        f"Rain of the {number}. day runs through gutter {number} into barrel {number} of house {number}."
+        for number in range(20)
+    ]
+    for name in ("a.pdf", "b.pdf", "c.pdf", "d.pdf"):
+        collection.replace(source(name), "v", chunks(source(name), *texts))
+    hits = search(collection, "rain gutter barrel", embedder=None, limit=10)
+    assert len(hits) == 10
+    assert len({hit.chunk.text for hit in hits}) == 10
+
+
 @pytest.mark.parametrize("wrong", [{"diversity": 1.5}, {"diversity": -0.1}, {"rerank_candidates": 0}])
 def test_wrong_options(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):

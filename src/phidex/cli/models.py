@@ -110,7 +110,7 @@ def compose(
     as_json: JsonOption = False,
 ) -> None:
     """Write the override of docker-compose.yml that gives each vLLM service its share of your GPUs."""
-    from phidex.generation.models.compose import SERVED_ROLES, compose_override
+    from phidex.generation.models.compose import SERVED_ROLES, compose_override, profile_flags
     from phidex.generation.models.share import place_models
 
     if unknown := [role for role in roles or () if role not in SERVED_ROLES]:
@@ -128,8 +128,8 @@ def compose(
     else:
         for one in placements:
             print(*one.fit.sentences(), sep="\n")
-        profile = "gpu-multi" if gpus > 1 else "gpu"
-        print(f"docker compose -f docker-compose.yml -f {output} --profile {profile} up -d")
+        flags = profile_flags([one.role for one in placements], gpus=gpus)
+        print(f"docker compose -f docker-compose.yml -f {output} {flags} up -d")
 
 
 def _show(roles: Sequence[RoleHealth]) -> None:

@@ -29,6 +29,7 @@ from phidex.cli.session import open_phidex, print_json, read_filters
 from phidex.errors import BudgetError, InputError, ServiceError
 
 if TYPE_CHECKING:
+    from phidex.generation.answer import Answer
     from phidex.generation.conversation import Conversation
 
 _SERVICE_DOWN = 3  # exit code
@@ -95,7 +96,7 @@ def ask(
         for path in save_pictures(answer, pictures):
             print(f"picture: {path}", file=sys.stderr)
     if answer.route.signals.get("in_place_of"):
-        print(f"error: no model answered: {answer.warnings[0]}", file=sys.stderr)
+        print(f"error: no model answered: {_trouble(answer)}", file=sys.stderr)
         print("  hint: quotations stand in its place; start the server, or ask with --role extractive", file=sys.stderr)
         raise SystemExit(_SERVICE_DOWN)
 
@@ -127,6 +128,11 @@ def chat(
                 continue
             if resume is not None:
                 _save(conversation, resume)
+
+
+def _trouble(answer: Answer) -> str:
+    """What kept the models from answering, beside what else there is to know of an answer."""
+    return next((text for text in answer.warnings if "could not be asked" in text), answer.route.reason)
 
 
 def _questions() -> Iterator[str]:

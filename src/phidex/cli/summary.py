@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -71,6 +72,9 @@ def summarize(
         print_json(summary.to_dict())
     else:
         _show(summary)
+    if summary.route.signals.get("in_place_of"):
+        print(f"error: no model answered: {summary.route.reason}", file=sys.stderr)
+        raise SystemExit(3)
 
 
 def _show(summary: Summary) -> None:

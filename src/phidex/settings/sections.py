@@ -263,9 +263,13 @@ class ChatSettings(Section):
     moe: str = Field(default="", description="served name of Phi-3.5-MoE; empty when it is not served")
     vision: str = Field(default="", description="served name of Phi-3.5-vision; empty when it is not served")
     moe_url: str = Field(default="", description="endpoint of Phi-3.5-MoE, where it is another than `url`")
-    moe_api_key: SecretStr | None = Field(default=None, description="bearer key of `moe_url`; default: that of `url`")
+    moe_api_key: SecretStr | None = Field(
+        default=None, description="bearer key of `moe_url`; default: that of `url`, where both are on one host"
+    )
     vision_url: str = Field(default="", description="endpoint of Phi-3.5-vision, where it is another than `url`")
-    vision_api_key: SecretStr | None = Field(default=None, description="bearer key of `vision_url`; default: that of `url`")
+    vision_api_key: SecretStr | None = Field(
+        default=None, description="bearer key of `vision_url`; default: that of `url`, where both are on one host"
+    )
     window_tokens: int | None = Field(
         default=None, ge=512, le=10_000_000, description="window of the served models, where an endpoint does not tell it"
     )

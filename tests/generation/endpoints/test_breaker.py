@@ -42,9 +42,18 @@ def test_it_opens_rests_longer_each_time_and_closes() -> None:
 def test_it_never_rests_for_more_than_two_minutes() -> None:
     clock = Clock()
     breaker = Breaker(clock)
-    for _ in range(40):
+    for _ in range(2_000):
         breaker.failed()
+        clock.now += breaker.rest_s
+    breaker.failed()
     assert breaker.rest_s == 120
+
+
+def test_requests_that_were_under_way_together_are_one_failure() -> None:
+    breaker = Breaker(Clock())
+    for _ in range(30):
+        breaker.failed()
+    assert breaker.rest_s == 10
 
 
 def test_success_forgets_what_failed_before() -> None:

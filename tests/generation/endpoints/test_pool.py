@@ -13,6 +13,8 @@ from phidex.errors import ConfigError, ServiceError
 from phidex.generation.chat import Delta
 from phidex.generation.endpoints.load import LoadWatch, read_load
 from phidex.generation.endpoints.pool import Pool
+from phidex.generation.rewrite import Rewriter
+from phidex.settings import SearchSettings
 
 BUSY = reply(400, {"error": {"message": "no"}})
 
@@ -64,6 +66,40 @@ def test_a_dead_server_is_left_alone_and_the_other_one_is_not() -> None:
             assert said(pool, "phi-3.5-mini") == "alive"
 
 
+def test_counting_finds_a_dead_server_too() -> None:
+    settings = chat_settings("http://127.0.0.1:9/v1", retries=0)
+    with Pool(settings) as pool:
+        for _ in range(3):
+            with pytest.raises(ServiceError):
+                pool.count_each(["a"], model="phi-3.5-mini")
+        assert not pool.states()["mini"].is_well
+        with pytest.raises(ServiceError, match="failed several times"):
+            pool.window_tokens("phi-3.5-mini")
+
+
+def test_a_server_that_is_busy_is_not_dead() -> None:
+    busy = reply(503, {"error": {"message": "busy"}})
+    with faulty_server(busy) as server, Pool(chat_settings(server.url, retries=0)) as pool:
+        for _ in range(5):
+            with pytest.raises(ServiceError, match="busy"):
+                said(pool, "phi-3.5-mini")
+        assert pool.states()["mini"].is_well
+
+
+def test_one_model_in_two_roles() -> None:
+    with faulty_server(answer("both")) as server, Pool(chat_settings(server.url, vision="phi-3.5-mini")) as pool:
+        assert said(pool, "phi-3.5-mini") == "both"
+
+
+def test_a_key_is_not_sent_to_another_server() -> None:
+    with faulty_server(answer("x")) as own, faulty_server(answer("y")) as other:
+        with Pool(chat_settings(own.url, api_key="secret", moe="moe", moe_url=other.url)) as pool:
+            said(pool, "phi-3.5-mini")
+            said(pool, "moe")
+        assert own.requests[0].headers["authorization"] == "Bearer secret"
+        assert "authorization" not in other.requests[0].headers
+
+
 def test_a_refusal_is_no_reason_to_leave_a_server_alone() -> None:
     with faulty_server(BUSY) as server, Pool(chat_settings(server.url)) as pool:
         for _ in range(5):
@@ -112,6 +148,13 @@ def test_a_window_that_the_endpoint_does_not_tell_is_the_one_that_was_given() ->
             assert pool.window_tokens("phi-3.5-mini") == 16_384
         with Pool(chat_settings(server.url)) as pool:
             assert pool.window_tokens("phi-3.5-mini") is None
+
+
+def test_the_rewriter_holds_a_model_behind_the_pool_to_its_form() -> None:
+    with faulty_server(answer('{"list": ["one", "two"]}')) as server, Pool(chat_settings(server.url)) as pool:
+        rewriter = Rewriter(SearchSettings(decompose=True), pool, model="phi-3.5-mini")  # pyright: ignore[reportCallIssue]
+        rewriter.rewrite("What is the lease, and who signed it?")
+        assert "response_format" in server.requests[0].json
 
 
 def test_the_load_of_several_engines() -> None:

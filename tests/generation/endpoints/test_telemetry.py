@@ -14,9 +14,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.generation.faulty import QUESTION, answer, chat_settings, close_mid_stream, faulty_server
+from tests.generation.faulty import QUESTION, answer, chat_settings, close_mid_stream, faulty_server, reply
 
-from phidex.errors import ServiceError
+from phidex.errors import InputError, ServiceError
 from phidex.generation.endpoints import telemetry
 from phidex.generation.endpoints.pool import Pool
 
@@ -77,6 +77,22 @@ def test_a_call_that_breaks_off(exported: tuple[InMemorySpanExporter, InMemoryMe
     assert dict(span.attributes or {})["error.type"] == "IncompleteAnswerError"
     assert "so far" not in str(span.status.description)
     assert measured(reader)["gen_ai.client.operation.duration"][0].attributes["error.type"] == "IncompleteAnswerError"
+
+
+def test_what_a_server_says_is_not_told(exported: tuple[InMemorySpanExporter, InMemoryMetricReader]) -> None:
+    spans, _ = exported
+    refused = reply(400, {"error": {"message": "I do not like: How deep is the harbour?"}})
+    with faulty_server(refused) as server, Pool(chat_settings(server.url)) as pool, pytest.raises(InputError):
+        list(pool.stream(QUESTION, model="phi-3.5-mini"))
+    (span,) = spans.get_finished_spans()
+    assert "harbour" not in str(span.to_json())
+
+
+def test_the_callers_span_stays_current(exported: tuple[InMemorySpanExporter, InMemoryMetricReader]) -> None:
+    with faulty_server(answer("a", "b")) as server, Pool(chat_settings(server.url)) as pool:
+        before = trace.get_current_span()
+        for _ in pool.stream(QUESTION, model="phi-3.5-mini"):
+            assert trace.get_current_span() is before
 
 
 def test_without_the_package_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
