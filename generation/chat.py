@@ -322,7 +322,10 @@ class OpenAIChat:
         return self._endpoint
 
     def _counts_at(self, model: str) -> bool:
-        return self._ask_count({"prompt": "a", "add_special_tokens": False}, model) is not None
+        try:
+            return self._ask_count({"prompt": "a", "add_special_tokens": False}, model) is not None
+        except ConfigError:  # it lists a name that it does not answer to
+            return False
 
     def window_tokens(self, model: str) -> int | None:
         """Returns the window a model is served with, None where the endpoint does not tell; asked once."""
@@ -353,7 +356,7 @@ class OpenAIChat:
         """The error of a refused request; an unknown model is told what there is."""
         if refusal.status == 404:
             with contextlib.suppress(PhidexError):
-                names = [served.name for served in self.probe(refresh=True).models]
+                names = [served.name for served in self._models()]  # not by `probe`, which counts, and may be refused again
                 if names and model not in names:
                     message = f"{shown_url(self._url)} does not serve {model!r}; it serves {', '.join(names)}"
                     return ConfigError(message, hint="set PHIDEX_CHAT__MINI or PHIDEX_CHAT__MOE to one of these")

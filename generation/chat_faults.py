@@ -19,7 +19,7 @@ from phidex.generation.chat_wire import as_object, error_text
 
 # Everything that httpx raises; a test holds this tuple equal to what httpx defines.
 HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-START_HINT = "start it with `vllm serve microsoft/Phi-3.5-mini-instruct --served-model-name phi-3.5-mini`"
+START_HINT = "start it: `phidex models command mini --gpu-memory GIB` prints the `vllm serve` line for your GPU"
 URL_HINT = "set PHIDEX_CHAT__URL to an OpenAI-compatible endpoint, e.g. http://localhost:8000/v1"
 KEY_HINT = "set PHIDEX_CHAT__API_KEY to the key of the endpoint"
 _BODY_BYTES = 64 * 1024

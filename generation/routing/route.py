@@ -89,7 +89,7 @@ def choose_route(
     if asked.agreement is not None:
         signals["agreement"] = round(asked.agreement, 2)
     if forced is not None:
-        return Route(forced, _forced(forced, served), f"{forced} was asked for", signals)
+        return Route(forced, _forced(settings, forced, served), f"{forced} was asked for", signals)
     if not served:
         return Route("extractive", "", "no model is configured, so the best passages are quoted", signals)
     well: dict[Role, str] = {role: name for role, name in served.items() if role not in states or states[role].is_well}
@@ -123,12 +123,15 @@ def served_roles(settings: ChatSettings) -> dict[Role, str]:
     return roles
 
 
-def _forced(role: Role, served: Mapping[Role, str]) -> str:
+def _forced(settings: ChatSettings, role: Role, served: Mapping[Role, str]) -> str:
     if role == "extractive":
         return ""
-    if role not in served:
-        raise ConfigError(f"{role} is asked for and not configured", hint=f"set PHIDEX_CHAT__{role.upper()} to its served name")
-    return served[role]
+    if role in served:
+        return served[role]
+    urls = {"mini": settings.url, "moe": settings.moe_url or settings.url}
+    lacks = [f"PHIDEX_CHAT__{role.upper()} to its served name"] if not getattr(settings, role, "") else []
+    lacks += ["PHIDEX_CHAT__URL to its endpoint, e.g. http://localhost:8000/v1"] if not urls.get(role) else []
+    raise ConfigError(f"{role} is asked for and not configured", hint=f"set {' and '.join(lacks)}")
 
 
 def _weighed(prefer: Prefer, asked: Asked, moe: RoleState | None) -> tuple[Role, str]:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from phidex.generation.summary.matter import is_back_matter, is_telling
 from phidex.generation.support import CJK
@@ -16,6 +17,10 @@ _RUNNING = ("text", "speech")
 _CODE = ("code",)
 _LEAST, _LEAST_CJK, _MOST, _MOST_CJK = 40, 16, 420, 200  # characters of a sentence
 _LEAST_WORDS = 6
+_Taken = Literal["strict", "short", "lines"]
+"""What is taken for a sentence: whole ones of some length; short ones too; any line."""
+
+_ENOUGH = 8  # sentences: a text that has fewer is short, and each of them counts
 _LETTERS = 0.78  # of the characters, spaces included: below, it is code, a formula or a list of numbers
 _REPEATED = 3  # passages that have the same sentence: boilerplate
 _CONTENTS_SHARE = 0.3  # of a passage's lines
@@ -26,6 +31,7 @@ _BOILERPLATE = re.compile(
 )
 _ADDRESS = re.compile(r"https?://|www\.|\S@\S+\.\w")
 _BULLET = re.compile(r"^(?:[-*•‣◦▪–—·]|\(?\d{1,2}[.)])\s+")
+_NUMBERED = re.compile(r"\d+(?:\.\d+)+\s")  # a title
 _NOTE_NUMBER = re.compile(r"\d{1,3}(?=[^\W\d_])")  # of a footnote, before a cased letter
 _ENDED = re.compile(r"[.!?…؟۔。！？][\"'’”»)\]」』）]*$")
 _THAI = re.compile(r"[\u0e00-\u0e7f]")
@@ -52,22 +58,25 @@ class Candidate:
 
 
 def candidates(chunks: Sequence[Chunk]) -> list[Candidate]:
-    """The sentences of one text that can stand alone, in order, each once; where it has none, its lines, and what code says of
-    itself.
+    """The sentences of one text that can stand alone, in order, each once; of a short text, short ones too; where it has
+    none, its lines, and what code says of itself.
 
     Args:
         chunks: in document order.
     """
-    return _distinct(_sentences(chunks, strict=True)) or _distinct(_sentences(chunks, strict=False))
+    strict = _distinct(_sentences(chunks, "strict"))
+    if len(strict) >= _ENOUGH:
+        return strict
+    return _distinct(_sentences(chunks, "short")) or _distinct(_sentences(chunks, "lines"))
 
 
-def _sentences(chunks: Sequence[Chunk], *, strict: bool) -> Iterator[Candidate]:
+def _sentences(chunks: Sequence[Chunk], taken: _Taken) -> Iterator[Candidate]:
     section: tuple[str, ...] | None = None
     place = 0
     for chunk in chunks:
         if any(map(is_back_matter, chunk.heading)):
             continue
-        if chunk.modality in _CODE and not strict:
+        if chunk.modality in _CODE and taken == "lines":
             pieces = _documented(chunk.text)
         elif chunk.modality in _RUNNING and not _is_contents(chunk.text):
             pieces = (_unmarked(chunk.text[start:end]) for start, end in sentence_spans(chunk.text))
@@ -75,7 +84,7 @@ def _sentences(chunks: Sequence[Chunk], *, strict: bool) -> Iterator[Candidate]:
             continue
         tells = any(map(is_telling, chunk.heading))
         for piece in pieces:
-            if piece in chunk.heading or not _stands_alone(piece, strict=strict):
+            if piece in chunk.heading or not _stands_alone(piece, taken):
                 continue
             yield Candidate(" ".join(piece.split()), chunk, place, chunk.heading != section, tells)
             section = chunk.heading
@@ -91,15 +100,18 @@ def _distinct(found: Iterator[Candidate]) -> list[Candidate]:
     return sorted(once.values(), key=lambda candidate: candidate.place)
 
 
-def _stands_alone(text: str, *, strict: bool) -> bool:
+def _stands_alone(text: str, taken: _Taken) -> bool:
     dense = CJK.search(text) or _HANGUL.search(text)
     least, most = (_LEAST_CJK, _MOST_CJK) if dense else (_LEAST, _MOST)
+    strict = taken == "strict"
     if not (least if strict else least // 2) <= len(text) <= most or text[0].islower():
         return False
     spaceless = dense or _THAI.search(text)
     if not spaceless and text.count(" ") + 1 < (_LEAST_WORDS if strict else 3):
         return False
-    if strict and not (_ENDED.search(text) or _THAI.search(text)):
+    if taken == "short" and _NUMBERED.match(text):
+        return False
+    if taken != "lines" and not (_ENDED.search(text) or _THAI.search(text)):
         return False
     if not (text[0].isalnum() or text[0] in "\"'“„«「『¿¡(（"):
         return False

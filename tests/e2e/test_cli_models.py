@@ -84,9 +84,9 @@ def test_the_command_for_a_gpu(phidex_cli: CommandLine) -> None:
 
 
 def test_a_context_that_does_not_fit_says_what_would(phidex_cli: CommandLine) -> None:
-    shown = phidex_cli("models", "command", "mini", "--gpu-memory", "24", "--context", "100000").stdout
-    assert flag(shown, "--max-model-len") == "32768"
-    assert "a context of 100,000 tokens needs" in shown
+    refused = phidex_cli("models", "command", "mini", "--gpu-memory", "24", "--context", "100000", code=2).stderr
+    assert "cache for 32,768 tokens" in refused
+    assert "a context of 100,000 tokens needs" in refused
     assert flag(
         phidex_cli("models", "command", "mini", "--gpu-memory", "24", "--context", "9000").stdout, "--max-model-len"
     ) == ("9000")

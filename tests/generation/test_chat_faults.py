@@ -6,6 +6,7 @@ import pytest
 from phidex.errors import BudgetError, ConfigError, InputError, PhidexError, ServiceError
 from phidex.generation.chat_faults import (
     HTTPX_ERRORS,
+    BusyError,
     Refusal,
     fault_of_exception,
     fault_of_refusal,
@@ -68,11 +69,11 @@ def test_exceptions_and_their_meaning(kind: type[Exception], error: type[PhidexE
         (Refusal(413, "Payload Too Large"), BudgetError, False),
         (Refusal(400, "temperature must be non-negative"), InputError, False),
         (Refusal(422, "field required"), InputError, False),
-        (Refusal(408, "slow"), ServiceError, False),
-        (Refusal(429, "slow down", retry_after="3"), ServiceError, True),
+        (Refusal(408, "slow"), BusyError, False),
+        (Refusal(429, "slow down", retry_after="3"), BusyError, True),
         (Refusal(500, "EngineDeadError"), ServiceError, True),
         (Refusal(502, "Bad Gateway"), ServiceError, True),
-        (Refusal(503, "busy"), ServiceError, True),
+        (Refusal(503, "busy"), BusyError, True),
         (Refusal(504, "slow"), ServiceError, True),
         (Refusal(501, "Not Implemented"), ServiceError, False),
     ],

@@ -83,6 +83,8 @@ def command(
 
     model = MODELS[role]
     fit = None if role == "speech" else fit_model(model, gpu_memory, gpus=gpus, context_tokens=context)
+    if fit is not None and context is not None and fit.context_tokens < context:
+        raise InputError(f"{context:,} tokens of context do not fit", hint="; ".join(fit.sentences(context)))
     arguments = serve_arguments(model, fit, hopper=hopper, num_crops=num_crops, revision=revision, port=port)
     notes = [
         *(fit.sentences(context) if fit else ()),

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 import pytest
-from tests.generation.faulty import QUESTION, Script, answer, ask, chat_settings, faulty_server, reply
+from tests.generation.faulty import QUESTION, Peer, Script, answer, ask, chat_settings, faulty_server, reply
 
 from phidex.errors import ConfigError, ServiceError
 from phidex.generation.chat import Delta
@@ -84,6 +84,20 @@ def test_a_server_that_is_busy_is_not_dead() -> None:
             with pytest.raises(ServiceError, match="busy"):
                 said(pool, "phi-3.5-mini")
         assert pool.states()["mini"].is_well
+
+
+def test_a_server_that_lists_a_name_and_does_not_know_it() -> None:
+    unknown = reply(404, {"error": {"message": "The model does not exist"}})
+
+    def script(peer: Peer) -> None:
+        (reply(200, {"data": [{"id": "other"}]}) if "GET" in peer.request.line else unknown)(peer)
+
+    with (
+        faulty_server(script) as server,
+        Pool(chat_settings(server.url)) as pool,
+        pytest.raises(ConfigError, match="serves other"),
+    ):
+        said(pool, "phi-3.5-mini")
 
 
 def test_one_model_in_two_roles() -> None:

@@ -70,7 +70,10 @@ def test_a_role_that_is_asked_for() -> None:
     assert choose_route(settings(), Asked("code"), forced="extractive").model == ""
     with pytest.raises(ConfigError, match="moe is asked for") as caught:
         choose_route(settings(moe=""), Asked(), forced="moe")
-    assert "PHIDEX_CHAT__MOE" in caught.value.hint
+    assert "PHIDEX_CHAT__MOE to" in caught.value.hint
+    with pytest.raises(ConfigError, match="mini is asked for") as caught:
+        choose_route(settings(url="", moe=""), Asked(), forced="mini")
+    assert caught.value.hint.startswith("set PHIDEX_CHAT__URL to")
 
 
 def test_the_way_down() -> None:
