@@ -169,7 +169,10 @@ class Classifier:
         strange = [label for label in said if _plain(label) not in known]
         if strange:
             shown = [label[:80] for label in strange]
-            raise MismatchError((f"{', '.join(map(repr, shown))} is no label; the labels are: {', '.join(self.labels)}",))
+            known_ones = f"the labels are: {', '.join(self.labels)}"
+            raise MismatchError(
+                (f"{', '.join(map(repr, shown))} is no label; {known_ones}",), (f"that is no label; {known_ones}",)
+            )
         return tuple(dict.fromkeys(known[_plain(label)] for label in said))
 
 

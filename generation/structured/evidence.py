@@ -105,7 +105,7 @@ class _Sentence:
             return "agrees" if day and says_day(day, self.text, self.chunk.language) else None
         if says_words(folded(str(value)), self.folded):
             return "quoted"
-        return "agrees" if says_amount(float(value), self.text) else None
+        return "agrees" if says_amount(value, self.text) else None
 
 
 class Evidence:

@@ -75,7 +75,7 @@ class Extractor(Generic[T]):
         Raises:
             InputError, NotFoundError: the question is empty, or a filter names nothing.
             ConfigError: the role that is asked for is not configured.
-            BudgetError: question and schema exceed the budget.
+            BudgetError: question and schema exceed the budget, or leave no room for a passage.
             IncompleteAnswerError: no reply fits the schema; see `partial`.
             ServiceError: no endpoint can be asked.
         """
@@ -155,12 +155,16 @@ class Extractor(Generic[T]):
 
         pack = self.asker.settings.pack
         packer = Packer(pack, Scale(self.chat, route.model, pack.tokenizer), self.chat.window_tokens(route.model), write)
-        if whole is None:
-            return packer.best(search(), shrink)
-        context, is_all = packer.whole(whole, shrink)
-        if is_all:
+        context, is_all = packer.whole(whole, shrink) if whole is not None else (None, False)
+        if context is not None and is_all:
             return context
-        context = packer.best(search(), shrink)
+        hits = search()
+        context = packer.best(hits, shrink)
+        if (hits or whole) and not context.blocks:
+            hint = "raise PHIDEX_PACK__BUDGET_TOKENS, or shorten the schema"
+            raise BudgetError("no passage fits the budget beside the schema", hint=hint)
+        if whole is None:
+            return context
         packed = sum(len(block.chunks) for block in context.blocks)
         told.append(f"too long to be read whole: the best {packed} of {len(whole)} passages were read")
         return context

@@ -87,7 +87,7 @@ def obtain(
             fault = exc
             break
     try:
-        second = ask(repair_messages(messages, reply.text, fault.faults))
+        second = ask(repair_messages(messages, reply.text, fault.told))
     except BudgetError:  # no room for the reply and its faults: the first one decides
         raise _unfit(reply, fault, _SIMPLER) from fault
     try:

@@ -6,15 +6,19 @@ A reply's text becomes plain values (`read_json`), these become data (`Schema.re
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from jsonschema.exceptions import SchemaError
+from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import Draft202012Validator, validator_for
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic import ValidationError as ModelError
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012, specification_with
 
 from phidex.errors import InputError
 from phidex.generation.chat_wire import as_list, as_object
@@ -23,19 +27,28 @@ T = TypeVar("T")
 Path = tuple[str | int, ...]
 """The keys and positions (from 0) that lead to a value."""
 
+_OWN_CHECK = "it does not pass the schema's own check"
+_QUOTING = {"value_error": _OWN_CHECK, "assertion_error": _OWN_CHECK, "union_tag_invalid": "its tag is none of those expected"}
+"""Kinds of pydantic's faults whose words may quote the value -> what is said in their place."""
+
 _SHOWN_FAULTS = 6
 _SHOWN_CHARS = 240  # of one fault: a validator may quote the whole value
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+|[^\W\d_]+")
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 
 
 class MismatchError(ValueError):
-    """A reply is no JSON, or does not fit the schema; `faults` say where and why, one line each."""
+    """A reply is no JSON, or does not fit the schema.
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+    Args:
+        faults: where and why, one line each, in words that may quote the reply.
+        told: the same for the model that wrote it, with none of the reply's own words, which may be a document's.
+    """
+
+    def __init__(self, faults: tuple[str, ...], told: tuple[str, ...] | None = None) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+        self.told = faults if told is None else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,7 @@ class Schema(Generic[T]):
         """The schema of a pydantic model, a dataclass, a TypedDict or a JSON Schema.
 
         Raises:
-            InputError: it is none, its root is no object, or it refers to another document.
+            InputError: it is none, its root is no object, or it refers to another document or to what it has not.
 
         >>> Schema.of({"type": "object", "properties": {"rent": {"type": "number"}}}).read({"rent": 1250})
         {'rent': 1250}
@@ -81,12 +94,17 @@ class Schema(Generic[T]):
                 return self.adapter.validate_json(json.dumps(value))
             except ModelError as exc:
                 faults = exc.errors(include_url=False, include_input=False)
-                raise MismatchError(_shown((path_text(fault["loc"]), fault["msg"]) for fault in faults)) from exc
+                places = [self._known(fault["loc"]) for fault in faults]
+                quiet = [_QUOTING.get(fault["type"], fault["msg"]) for fault in faults]
+                said = _shown((path_text(fault["loc"]), fault["msg"]) for fault in faults)
+                raise MismatchError(said, _shown(zip(places, quiet, strict=True))) from exc
         kind = validator_for(self.definition, default=Draft202012Validator)
         validator = kind(self.definition, format_checker=kind.FORMAT_CHECKER)
         found = sorted(validator.iter_errors(value), key=lambda fault: list(map(str, fault.path)))
         if found:
-            raise MismatchError(_shown((path_text(tuple(fault.absolute_path)), fault.message) for fault in found))
+            said = _shown((path_text(tuple(fault.absolute_path)), fault.message) for fault in found)
+            told = _shown((self._known(tuple(fault.absolute_path)), _wanted(fault)) for fault in found)
+            raise MismatchError(said, told)
         return value
 
     def plain(self, data: T) -> Any:
@@ -136,6 +154,11 @@ class Schema(Generic[T]):
             names = [" ".join(_WORDS.findall(key)) for key in as_object(inner.get("properties"))]
             found.append(" ".join(dict.fromkeys([self.about(path if names else (name,)), *names])))
         return [text for text in found if text]
+
+    def _known(self, path: Path) -> str:
+        """A path as text, "…" for each key in it that is no name of the schema's own."""
+        names = set(_names(self.definition))
+        return path_text(tuple(step if isinstance(step, int) or step in names else "…" for step in path))
 
     def _below(self, here: Mapping[str, Any], step: str | int) -> dict[str, Any] | None:
         if isinstance(step, int):
@@ -193,9 +216,8 @@ def read_json(text: str) -> Any:
     >>> read_json('Here it is: {"rent": 1250}')
     {'rent': 1250}
     """
-    fenced = _FENCED.search(text)
     start = text.find("{")
-    pieces = [text.strip(), fenced[1] if fenced else "", text[start:] if start > 0 else ""]
+    pieces = [text.strip(), _fenced(text), text[start:] if start > 0 else ""]
     fault = "the reply is empty"
     for piece in filter(None, pieces):
         try:
@@ -205,11 +227,31 @@ def read_json(text: str) -> Any:
     raise MismatchError((fault,))
 
 
+def _fenced(text: str) -> str:
+    """What stands in the first code fence that is one of JSON or of nothing that is named; "" without any."""
+    for fence in text.split("```")[1::2]:
+        language, _, body = fence.partition("\n")
+        if language.strip().lower() in ("", "json") and body.strip():
+            return body.strip()
+    return ""
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _integer(digits: str) -> int:
+    _number(digits)
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    if math.isinf(value := float(digits)):  # what reads JSON next would have it as Infinity, or fail
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, parse_int=_integer)
 
 
 def _described(schema: Any) -> tuple[dict[str, Any], TypeAdapter[Any]]:
@@ -230,19 +272,47 @@ def _check(definition: Mapping[str, Any]) -> None:
     if definition.get("type", "object") != "object" or not definition:
         hint = 'put it into a field: {"type": "object", "properties": {…}}'
         raise InputError(f"the schema asks for {definition.get('type') or 'nothing'} and not for an object", hint=hint)
-    for reference in _references(definition):
+    dialect = specification_with(str(definition.get("$schema", "")), default=DRAFT202012)
+    root = Registry[Any]().resolver_with_root(Resource(dict(definition), dialect))
+    for reference, resolver in _references(definition, root):
         if not reference.startswith("#"):
             hint = "put what it refers to under $defs"
             raise InputError(f"the schema refers to another document: {reference[:_SHOWN_CHARS]}", hint=hint)
+        try:
+            resolver.lookup(reference)
+        except Unresolvable as exc:
+            hint = "mend the reference, or put what it refers to under $defs"
+            raise InputError(f"the schema refers to what it has not: {reference[:_SHOWN_CHARS]}", hint=hint) from exc
 
 
-def _references(value: Any) -> Iterator[str]:
-    for key, one in as_object(value).items():
+def _references(value: Any, resolver: Any) -> Iterator[tuple[str, Any]]:
+    """Each reference, with what resolves it (of a type that `referencing` does not name): below an `$id`, from there."""
+    here = as_object(value)
+    if isinstance(here.get("$id"), str):
+        resolver = resolver.in_subresource(DRAFT202012.create_resource(here))
+    for key, one in here.items():
         if key in ("$ref", "$dynamicRef") and isinstance(one, str):
-            yield one
-        yield from _references(one)
+            yield one, resolver
+        yield from _references(one, resolver)
     for one in as_list(value):
-        yield from _references(one)
+        yield from _references(one, resolver)
+
+
+def _names(value: Any) -> Iterator[str]:
+    """The keys anywhere in a schema, those of properties among them."""
+    for key, one in as_object(value).items():
+        yield key
+        yield from _names(one)
+    for one in as_list(value):
+        yield from _names(one)
+
+
+def _wanted(fault: ValidationError) -> str:
+    """What the schema wants where a value does not fit it, in the schema's own words."""
+    if fault.validator == "required":  # names what is missing, and quotes nothing else
+        return fault.message
+    wanted = json.dumps({str(fault.validator): fault.validator_value}, ensure_ascii=False, default=str)
+    return f"it must fit {wanted}"
 
 
 def _shown(faults: Iterator[tuple[str, str]] | Any) -> tuple[str, ...]:

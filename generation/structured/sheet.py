@@ -10,22 +10,30 @@ from pathlib import Path
 
 from phidex.errors import InputError
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_BORDER = re.compile(r"([;\t\r\n])")  # a spreadsheet may begin another cell behind it
+_FORMULA = re.compile(r'[\s"\0\u200b\ufeff]*[=+@＝＋－＠-]')  # a spreadsheet set to Japanese takes the wide ones too
 _NUMBER = re.compile(r"[+-]?\d[\d.,\u00a0\u202f' ]*%?|-")  # with its sign, or the dash of an empty cell
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text; what a spreadsheet would take for a formula begins with an apostrophe.
+    """A cell's text; what a spreadsheet would take for a formula begins with an apostrophe, inside of the text too.
 
     Source: OWASP, CSV Injection.
 
     >>> safe_cell("=1+1"), safe_cell("-5,3"), safe_cell(-5), safe_cell(None), safe_cell("+49 30 x")
     ("'=1+1", '-5,3', '-5', '', "'+49 30 x")
+    >>> safe_cell(" =1+1"), safe_cell("rent; =1+1"), safe_cell("1; -2")
+    ("' =1+1", "rent;' =1+1", '1; -2')
     """
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+    safe = "".join(f"'{piece}" if _is_formula(piece) else piece for piece in _BORDER.split(text))
+    return f"'{safe}" if text.startswith(("\t", "\r")) else safe
+
+
+def _is_formula(text: str) -> bool:
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text.strip())
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,9 @@ def read_tables(source: Source, chunks: Sequence[Chunk]) -> list[DocumentTable]:
 
 
 def save_tables(tables: Sequence[DocumentTable], folder: Path) -> list[Path]:
-    """Write one CSV file a table, named after document and number; returns their paths.
+    """Write one CSV file a table, named after document and number; returns their paths, in the order of the tables.
+
+    A name that is taken, by another document's table or by a file from before, gets a number: "report_2-01.csv".
 
     Raises:
         InputError: the folder cannot be written to.
@@ -99,13 +102,32 @@ def save_tables(tables: Sequence[DocumentTable], folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise InputError(f"cannot make {folder}: {exc.strerror}", hint="choose another folder") from exc
+    numbers: dict[str, list[int]] = {}
+    for table in tables:
+        numbers.setdefault(table.source.id, []).append(table.number)
+    stems: dict[str, str] = {}
     paths: list[Path] = []
     for table in tables:
-        stem = re.sub(r"[^\w.-]+", "_", Path(table.source.name).stem)[:_NAME_CHARS] or "table"
-        path = folder / f"{stem}-{table.number:02d}.csv"
-        table.to_csv(path)
-        paths.append(path)
+        source = table.source
+        if source.id not in stems:
+            stems[source.id] = _free_stem(folder, source, numbers[source.id], {stem.casefold() for stem in stems.values()})
+        paths.append(folder / _file_name(stems[source.id], table.number))
+        table.to_csv(paths[-1])
     return paths
+
+
+def _free_stem(folder: Path, source: Source, numbers: Sequence[int], taken: Collection[str]) -> str:
+    """A beginning of file names for the tables of one source that no other has, in this folder on any file system."""
+    stem = re.sub(r"[^\w.-]+", "_", Path(source.name).stem)[:_NAME_CHARS] or "table"
+    for free in itertools.chain((stem,), (f"{stem}_{number}" for number in itertools.count(2))):
+        is_there = any((folder / _file_name(free, number)).exists() for number in numbers)
+        if not is_there and free.casefold() not in taken:
+            return free
+    raise AssertionError("unreachable: the count has no end")
+
+
+def _file_name(stem: str, number: int) -> str:
+    return f"{stem}-{number:02d}.csv"
 
 
 def _grids(chunk: Chunk) -> Iterator[_Grid]:

@@ -85,8 +85,16 @@ def _readings(number: str) -> set[float]:
 
 
 def says_amount(value: float, sentence: str) -> bool:
-    """Whether one of the sentence's numbers amounts to the value; the sign, written in many ways, is not compared."""
-    return any(math.isclose(abs(value), amount, rel_tol=1e-9) for amount in amounts(sentence))
+    """Whether one of the sentence's numbers amounts to the value; the sign, written in many ways, is not compared.
+
+    >>> says_amount(-1250, "1,250 euros"), says_amount(10**310, "1,250 euros")
+    (True, False)
+    """
+    try:
+        amount = abs(float(value))
+    except OverflowError:  # an integer that no float holds
+        return False
+    return any(math.isclose(amount, said, rel_tol=1e-9) for said in amounts(sentence))
 
 
 def day_of(value: str) -> datetime.date | None:

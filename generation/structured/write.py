@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from phidex.errors import ConfigError, IncompleteAnswerError, InputError, PhidexError, ServiceError
-from phidex.generation.chat import ChatModel, Delta, Done
+from phidex.generation.chat import ChatModel, Delta, Done, takes_extra
 from phidex.generation.chat_wire import Message, Usage
 
 log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ class Writer:
 
     def __init__(self, chat: ChatModel, forms: Sequence[Form]) -> None:
         self._chat = chat
-        self._takes_forms = "extra" in inspect.signature(chat.stream).parameters
+        self._takes_forms = takes_extra(chat)
         self._forms = tuple(forms)
         self._at = 0 if self._takes_forms else len(self._forms) - 1
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +29,9 @@ from phidex.errors import InputError, PhidexError
 if TYPE_CHECKING:
     from phidex.generation.structured.batch import Classification, Extraction
     from phidex.generation.structured.record import DocumentRecord
+
+_SOME_FAILED = 1  # of the exit codes, as in `phidex ingest`
+_INTERRUPTED = 130
 
 SchemaArgument = Annotated[
     Path, typer.Argument(help="A file with a JSON Schema, an object at its root.", metavar="SCHEMA.json")
@@ -68,8 +74,11 @@ def extract(
         def tell(_: DocumentRecord[Any], done: int, total: int) -> None:
             progress.stepped("reading documents", done, total)
 
-        found = phidex.extract(wanted, collection, question=question, filters=filters, strict=strict, on_document=tell)
-    _show(found, csv, as_json)
+        with _stoppable() as cancelled:
+            found = phidex.extract(
+                wanted, collection, question=question, filters=filters, strict=strict, on_document=tell, cancelled=cancelled
+            )
+    _show(found, csv, as_json, cancelled)
 
 
 def classify(
@@ -99,8 +108,11 @@ def classify(
         def tell(_: DocumentRecord[Any], done: int, total: int) -> None:
             progress.stepped("reading documents", done, total)
 
-        found = phidex.classify(named, collection, several=several, question=question, filters=filters, on_document=tell)
-    _show(found, csv, as_json)
+        with _stoppable() as cancelled:
+            found = phidex.classify(
+                named, collection, several=several, question=question, filters=filters, on_document=tell, cancelled=cancelled
+            )
+    _show(found, csv, as_json, cancelled)
 
 
 def tables(
@@ -144,13 +156,33 @@ def _check_file(path: Path | None) -> None:
         raise InputError(f"there is no folder {path.parent}", hint="make it, or name another file")
 
 
-def _show(found: Extraction[Any] | Classification, csv: Path | None, as_json: bool) -> None:
-    """The records; an error where no document gave one.
+@contextlib.contextmanager
+def _stoppable() -> Generator[threading.Event]:
+    """Set by the first Ctrl-C, for what has been read until then to be kept; the second one ends all at once."""
+    cancelled = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        cancelled.set()
+        signal.signal(signal.SIGINT, before)
+
+    if before is not signal.SIG_IGN:  # as in a script's background job
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield cancelled
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(found: Extraction[Any] | Classification, csv: Path | None, as_json: bool, cancelled: threading.Event) -> None:
+    """The records; an error where no document gave one, and then no file is written over one that may hold good rows.
 
     Raises:
         PhidexError: every document failed: the first one's reason.
+        SystemExit: with 1: some documents failed; with 130: it was interrupted.
     """
-    if csv is not None:
+    has_failed = bool(found.records) and len(found.failed) == len(found.records)
+    if csv is not None and not has_failed:
         found.to_csv(csv)
     if as_json:
         print_json(found.to_dict())
@@ -159,14 +191,19 @@ def _show(found: Extraction[Any] | Classification, csv: Path | None, as_json: bo
     for record in found.records:
         for warning in record.result.warnings if record.result else ():
             print(f"note: {record.source.name}: {warning}", file=sys.stderr)
-        if record.error and len(found.failed) < len(found.records):
+        if record.error and not has_failed:
             print(f"failed: {record.source.name}: {record.error}", file=sys.stderr)
-    if found.records and len(found.failed) == len(found.records):
+    if has_failed and not cancelled.is_set():
         error: PhidexError | None = found.failed[0].error
         assert error is not None
         raise error
-    if csv is not None and not as_json:
+    if csv is not None and not as_json and not has_failed:
         print(f"{csv}: {len(found.records)} documents, {len(found.failed)} failed")
+    if found.failed and cancelled.is_set():
+        print("interrupted; run it again for the documents that were not read", file=sys.stderr)
+        raise SystemExit(_INTERRUPTED)
+    if found.failed:
+        raise SystemExit(_SOME_FAILED)
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,19 +6,24 @@ import asyncio
 import csv
 import io
 import json
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.builders import CommandLine, phidex_cli, settings_for
-from tests.generation.faulty import faulty_server, reply
+from tests.generation.faulty import Peer, faulty_server, reply
 from tests.generation.structured.served import BOILER, FILLED, GERMAN, LEASE, TENANCY, Model, asking, ingested, prompt_of, sdk
 from tests.retrieval.engines import end_engine
 
-from phidex import AsyncPhidex, ConfigError, DocumentRecord, Filters, InputError, Source
+from phidex import AsyncPhidex, ConfigError, DocumentRecord, Filters, InputError, ServiceError, Source
 from phidex.generation.structured.classify import Classifier, read_labels
+from phidex.generation.structured.many import extract_documents
 from phidex.generation.structured.run import over_documents
 from phidex.settings import ChatSettings
 
@@ -104,14 +109,13 @@ def test_a_dead_server_is_given_up_soon(tmp_path: Path) -> None:
     model = Model(reply(500, {"error": "EngineDeadError"}))
     try:
         with asking(folder, model) as (asker, _):
-            from phidex.generation.structured.many import extract_documents
-
-            found = extract_documents(asker, TENANCY)
+            few = asker.settings.chat.model_copy(update={"concurrency": 2})
+            found = extract_documents(replace(asker, settings=asker.settings.model_copy(update={"chat": few})), TENANCY)
     finally:
         end_engine(folder)
     assert len(found.failed) == 20
     assert all("EngineDeadError" in record.error.message for record in found.failed if record.error)
-    assert len(model.asked) < 20
+    assert len(model.asked) <= 2 * 5
 
 
 def test_a_wrong_key_ends_the_run(data: Path) -> None:
@@ -140,8 +144,35 @@ def test_stopping_leaves_the_rest_unread() -> None:
     assert "stopped" in found[8].error.message
 
 
-def test_an_error_of_the_caller_ends_the_run() -> None:
+def test_a_wrong_set_up_ends_the_run_only_while_nothing_has_succeeded() -> None:
+    def work(source: Source, _: threading.Event) -> int:
+        if source.id == "2":
+            raise ConfigError("the endpoint gave a page of HTML")
+        return 1
+
+    found = over_documents(some_sources(5), work, workers=1)
+    assert [str(record.error or "") for record in found] == ["", "", "the endpoint gave a page of HTML", "", ""]
+    with pytest.raises(ConfigError, match="page of HTML"):
+        over_documents(some_sources(5)[2:], work, workers=1)
+
+
+def test_one_hiccup_under_eight_workers_fails_no_others() -> None:
+    together = threading.Barrier(8)
+
+    def work(source: Source, _: threading.Event) -> int:
+        if int(source.id) < 8:
+            together.wait(10)
+            raise ServiceError("the server was started anew")
+        time.sleep(0.2)
+        return 1
+
+    found = over_documents(some_sources(20), work, workers=8)
+    assert [record.source.id for record in found if record.error] == [str(n) for n in range(8)]
+
+
+def test_an_error_of_the_caller_ends_the_run_and_sets_nothing_of_the_callers() -> None:
     halted = threading.Event()
+    cancelled = threading.Event()
 
     def work(source: Source, halt: threading.Event) -> int:
         if source.id != "0":
@@ -153,8 +184,9 @@ def test_an_error_of_the_caller_ends_the_run() -> None:
         raise KeyError("the program's own")
 
     with pytest.raises(KeyError):
-        over_documents(some_sources(9), work, workers=2, on_document=tell)
+        over_documents(some_sources(9), work, workers=2, on_document=tell, cancelled=cancelled)
     assert halted.is_set()
+    assert not cancelled.is_set()
 
 
 def labelled(body: dict[str, Any]) -> str:
@@ -212,8 +244,12 @@ def test_several_labels_and_none(data: Path) -> None:
 
 
 def test_a_label_that_is_none_is_asked_for_again_then_an_error(data: Path) -> None:
-    with sdk(data, Model('{"label": "poem"}')) as phidex:
+    model = Model('{"label": "poem"}')
+    with sdk(data, model) as phidex:
         found = phidex.classify(["lease", "maintenance"])
+    assert not any(
+        "poem" in message["content"] for body in model.asked for message in body["messages"] if message["role"] == "user"
+    )
     assert len(found.failed) == 3
     assert all("'poem' is no label" in record.error.message for record in found.failed if record.error)
 
@@ -228,18 +264,54 @@ def test_the_command_line_extracts(phidex_cli: CommandLine, data: Path, tmp_path
     (tmp_path / "tenancy.json").write_text(json.dumps(TENANCY))
     with faulty_server(Model(tenancy)) as server:
         env = {"PHIDEX_CHAT__URL": server.url}
-        found = phidex_cli.json("extract", "tenancy.json", "--data", data, env=env)
+        found = phidex_cli.json("extract", "tenancy.json", "--data", data, env=env, code=1)
         assert [record["source"]["name"] for record in found["records"]] == ["boiler.md", "lease.md", "vertrag.md"]
         shown = phidex_cli("extract", "tenancy.json", "--data", data, "--source", "lease.md", env=env)
         assert "  rent: 1250  [lines 1-3]" in shown.stdout
         assert "note: lease.md: the documents do not say: deposit" in shown.stderr
-        told = phidex_cli("extract", "tenancy.json", "--data", data, "--csv", tmp_path / "a.csv", "--strict", env=env)
+        told = phidex_cli("extract", "tenancy.json", "--data", data, "--csv", tmp_path / "a.csv", "--strict", env=env, code=1)
         assert "3 documents, 1 failed" in told.stdout
         assert "failed: boiler.md: the model's reply does not fit" in told.stderr
         rows = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text("utf-8"))))
         assert [row["rent"] for row in rows] == ["", "1250", "1480.5"]
         alone = phidex_cli("extract", "tenancy.json", "--data", data, "--source", "boiler.md", env=env, code=3)
         assert alone.stderr.startswith("error: the model's reply does not fit")
+
+
+def test_a_dead_server_leaves_the_file_of_yesterday(phidex_cli: CommandLine, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "tenancy.json").write_text(json.dumps(TENANCY))
+    (tmp_path / "out.csv").write_text("yesterday's")
+    with faulty_server(Model(reply(500, {"error": "EngineDeadError"}))) as server:
+        env = {"PHIDEX_CHAT__URL": server.url, "PHIDEX_CHAT__RETRIES": "0"}
+        told = phidex_cli("extract", "tenancy.json", "--data", data, "--csv", tmp_path / "out.csv", env=env, code=3)
+    assert "EngineDeadError" in told.stderr
+    assert (tmp_path / "out.csv").read_text() == "yesterday's"
+
+
+def test_an_interrupted_command_keeps_what_was_read(phidex_cli: CommandLine, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "tenancy.json").write_text(json.dumps(TENANCY))
+    running: list[subprocess.Popen[str]] = []
+
+    def silent(peer: Peer) -> None:
+        peer.start_stream()
+        peer.freeze()
+
+    def interrupted(body: dict[str, Any]) -> Any:
+        if "boiler" in prompt_of(body):
+            return json.dumps({**FILLED, "tenant": "Ohm Ltd"})
+        running[0].send_signal(signal.SIGINT)
+        return silent
+
+    with faulty_server(Model(interrupted)) as server:
+        env = {"PHIDEX_CHAT__URL": server.url, "PHIDEX_CHAT__CONCURRENCY": "1"}
+        arguments = ["extract", "tenancy.json", "--data", data, "--csv", tmp_path / "out.csv"]
+        with phidex_cli.start(*arguments, env=env) as process:
+            running.append(process)
+            _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (130, False), errors
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text("utf-8"))))
+    assert [row["tenant"] for row in rows] == ["Ohm Ltd", "", ""]
+    assert all("stopped" in row["error"] for row in rows[1:])
 
 
 def test_the_command_line_classifies(phidex_cli: CommandLine, data: Path, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import time
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from tests.generation.structured.served import FILLED, TENANCY
 
 from phidex import InputError
@@ -61,6 +62,24 @@ def test_faults_name_their_place(change: dict[str, Any], fault: str) -> None:
         Schema[Any].of(Lease).read({"tenants": [{}]})
 
 
+class Checked(BaseModel):
+    rents: dict[str, int]
+    unit: str = "EUR"
+
+    @field_validator("unit")
+    @classmethod
+    def check_unit(cls, unit: str) -> str:
+        raise ValueError(f"{unit} is no unit")
+
+
+def test_what_the_model_is_told_has_none_of_its_own_words() -> None:
+    with pytest.raises(MismatchError, match="Say yes is no unit") as caught:
+        Schema[Any].of(Checked).read({"rents": {"Say yes": "Say yes"}, "unit": "Say yes"})
+    assert [line.split(":")[0] for line in caught.value.told] == ['rents["…"]', "unit"]
+    assert "Input should be a valid integer" in caught.value.told[0]
+    assert not any("Say yes" in line for line in caught.value.told)
+
+
 def test_many_faults_are_counted() -> None:
     with pytest.raises(MismatchError, match="and 4 more"):
         Schema[Any].of(Lease).read({"tenants": [{}] * 10})
@@ -73,6 +92,8 @@ def test_many_faults_are_counted() -> None:
         ({}, "asks for nothing"),
         ({"type": "object", "properties": {"a": {"type": "nothing"}}}, r"at fault at properties\.a\.type"),
         ({"type": "object", "properties": {"a": {"$ref": "https://example.com/x.json"}}}, "another document"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/$defs/Nope"}}}, "what it has not: #/\\$defs/Nope"),
+        ({"type": "object", "properties": {"a": {"$ref": "#nope"}}}, "what it has not: #nope"),
         (list[int], "asks for array"),
         (open, "no JSON Schema can be made"),
     ],
@@ -80,6 +101,25 @@ def test_many_faults_are_counted() -> None:
 def test_what_is_no_schema_is_said(schema: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Schema[Any].of(schema)
+
+
+def test_references_of_every_kind_are_followed() -> None:
+    schema = {
+        "$id": "https://example.com/lease.json",
+        "type": "object",
+        "properties": {
+            "a": {"$ref": "#/$defs/A"},
+            "b": {"$ref": "#b"},
+            "self": {"$ref": "#"},
+            "c": {"$id": "c.json", "$ref": "#/$defs/C", "$defs": {"C": {"type": "null"}}},
+        },
+        "$defs": {"A": {"type": "integer"}, "B": {"$anchor": "b", "type": "string"}},
+    }
+    assert Schema[Any].of(schema).read({"a": 1, "b": "x", "self": {}, "c": None})
+    with pytest.raises(MismatchError, match="a: 'x' is not of type 'integer'"):
+        Schema[Any].of(schema).read({"a": "x"})
+    older: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "definitions": {"A": {}}}
+    assert Schema[Any].of({**older, "properties": {"a": {"$ref": "#/definitions/A"}}}).read({"a": 1})
 
 
 def test_fields_are_said_in_words_also_behind_references() -> None:
@@ -95,6 +135,7 @@ def test_fields_are_said_in_words_also_behind_references() -> None:
     [
         ('{"a": 1}', {"a": 1}),
         ('\n```json\n{"a": 1}\n```\n', {"a": 1}),
+        ('```python\n{}\n```\nor ```JSON  \n\n{"a": [1]}\n\n```', {"a": [1]}),
         ('Sure! {"a": {"b": 2}} I hope it helps {you}.', {"a": {"b": 2}}),
     ],
 )
@@ -102,7 +143,14 @@ def test_json_is_found_in_a_reply(text: str, value: Any) -> None:
     assert read_json(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "no", '{"a": NaN}', '{"a": 1', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "no", '{"a": NaN}', '{"a": 1', "[" * 100_000, '{"a": -1e999}', f'{{"a": 1{"0" * 310}}}'])
 def test_what_is_no_json_is_a_mismatch(text: str) -> None:
     with pytest.raises(MismatchError):
         read_json(text)
+
+
+def test_a_fence_that_is_never_closed_is_read_at_once() -> None:
+    begun = time.monotonic()
+    with pytest.raises(MismatchError):
+        read_json("```json\n" + "\n" * 8_500)
+    assert time.monotonic() - begun < 1

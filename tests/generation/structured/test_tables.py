@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.builders import CommandLine, phidex, phidex_cli
 from tests.generation.passages import hit
 
 from phidex import InputError, NotFoundError, Phidex
-from phidex.generation.structured.sheet import csv_text
+from phidex.generation.structured.sheet import csv_text, safe_cell
 from phidex.generation.structured.tables import read_tables, save_tables
 
 __all__ = ["phidex", "phidex_cli"]  # fixtures
@@ -102,11 +103,46 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         save_tables(tables, tmp_path / "file" / "below")
 
 
+def test_no_file_is_written_over(tmp_path: Path) -> None:
+    text = "| A |\n|---|\n| 1 |"
+    mine = hit("x", "").source
+    named = [("1", "report.pdf"), ("2", "report.docx"), ("3", "Report.pdf"), ("4", "report_2.pdf")]
+    sources = [replace(mine, id=id_, uri=f"file:///{name}") for id_, name in named]
+    tables = [table for source in sources for table in read_tables(source, [hit("x", f"{text}\n\nand\n\n{text}").chunk])]
+    first = save_tables(tables, tmp_path)
+    expected = ["report", "report_2", "Report_3", "report_2_2"]
+    assert [path.name for path in first] == [f"{stem}-{number:02d}.csv" for stem in expected for number in (1, 2)]
+    first[0].write_text("mended by hand")
+    again = save_tables(tables[:2], tmp_path)
+    assert not set(again) & set(first)
+    assert first[0].read_text() == "mended by hand"
+
+
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=12), min_size=1, max_size=4), max_size=6))
 def test_no_cell_begins_a_formula_and_every_cell_comes_back(rows: list[list[str]]) -> None:
     read = list(csv.reader(io.StringIO(csv_text(rows), newline="")))
     flat = [cell for row in read for cell in row]
     given_cells = [cell for row in rows for cell in row]
     if all(len(row) > 1 or row[0] for row in rows):  # a row of one empty cell reads as no row
-        assert [cell.removeprefix("'") for cell in flat] == [cell.removeprefix("'") for cell in given_cells]
-    assert not [cell for cell in flat if cell[:1] in ("=", "@", "\t", "\r")]
+        assert [cell.replace("'", "") for cell in flat] == [cell.replace("'", "") for cell in given_cells]
+    assert not [cell for cell in flat if cell[:1] in ("\t", "\r")]
+    pieces = [piece.lstrip() for cell in flat for piece in re.split("[;\t\r\n]", cell)]
+    assert not [piece for piece in pieces if piece[:1] in ("=", "@", "＝", "＠")]
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        (" =1+1", "' =1+1"),
+        ("\u3000=1+1", "'\u3000=1+1"),
+        ("＝1+1", "'＝1+1"),
+        ("－cmd", "'－cmd"),
+        ("rent;=1+1", "rent;'=1+1"),
+        ('rent;"=1+1"', 'rent;\'"=1+1"'),
+        ("rent\t@x\n+x", "rent\t'@x\n'+x"),
+        ("5; -3; - ", "5; -3; - "),
+        ("a-b = c", "a-b = c"),
+    ],
+)
+def test_a_formula_is_found_wherever_a_spreadsheet_may_see_it(text: str, safe: str) -> None:
+    assert safe_cell(text) == safe
