@@ -93,7 +93,6 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        usage = self.usage
         return {
             "question": self.question,
             "searched": self.searched,
@@ -102,12 +101,7 @@ class Answer:
             "citations": [citation.to_dict() for citation in self.citations],
             "route": self.route.to_dict(),
             "ledger": self.ledger.to_dict(),
-            "usage": usage
-            and {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
+            "usage": self.usage and self.usage.to_dict(),
             "warnings": list(self.warnings),
             "plan": self.plan and self.plan.to_dict(),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},

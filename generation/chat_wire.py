@@ -7,8 +7,8 @@ shell (asynchronous, recorded) shares all of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 from phidex.errors import IncompleteAnswerError, ServiceError
@@ -43,6 +43,18 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """JSON-ready values."""
+        return asdict(self)
+
+
+def total_usage(usages: Sequence[Usage]) -> Usage | None:
+    """The sum; None where no server told."""
+    if not usages:
+        return None
+    names = ("prompt_tokens", "completion_tokens", "cached_tokens")
+    return Usage(*(sum(getattr(one, name) for one in usages) for name in names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Role, Route
 from phidex.generation.assemble import Assembler, Prompt
 from phidex.generation.chat import ChatModel, Delta, Done
-from phidex.generation.chat_wire import Usage
+from phidex.generation.chat_wire import Usage, total_usage
 from phidex.generation.cite import cite
 from phidex.generation.conversation import Conversation, Turn
 from phidex.generation.endpoints.state import Roles, RoleState
@@ -176,7 +176,7 @@ class Responder:
             yield Delta(first.text)
             log.warning("respond.not_escalated error=%s", exc.message)
             return replace(first, warnings=(*first.warnings, f"{small} {doubt}; {large} could not be asked: {exc}"))
-        usage = _total([one.usage for one in (first, answer) if one.usage is not None])
+        usage = total_usage([one.usage for one in (first, answer) if one.usage is not None])
         return replace(answer, usage=usage, warnings=(told, *answer.warnings))
 
     def _route(
@@ -268,10 +268,10 @@ class Responder:
             notes = reader.read(prompt.parts)
             if cancelled is not None and cancelled.is_set():
                 stopped = ("the answer was stopped before its end",)
-                return Answer(question, "", True, (), route, context.ledger, _total(usages), stopped)
+                return Answer(question, "", True, (), route, context.ledger, total_usage(usages), stopped)
             if not notes:
                 yield Delta(absent_text(()))
-                return Answer(question, absent_text(()), False, (), route, context.ledger, _total(usages))
+                return Answer(question, absent_text(()), False, (), route, context.ledger, total_usage(usages))
             messages = reader.reduce(question, notes, self.pack.reserve_tokens)
             room = self.pack.reserve_tokens
         spoken = _Spoken()
@@ -289,7 +289,7 @@ class Responder:
         if not answer.found:
             yield Delta(answer.text)
         usages += [done.usage] if done is not None and done.usage is not None else []
-        return replace(answer, usage=_total(usages))
+        return replace(answer, usage=total_usage(usages))
 
     def _checked(
         self,
@@ -360,11 +360,3 @@ def _stream_warnings(done: Done | None, context: Context) -> tuple[str, ...]:
     if usage and context.plan is None and context.ledger.counted_by == "server" and usage.prompt_tokens < 0.8 * sent:
         found.append(f"the server read {usage.prompt_tokens} of about {sent} tokens: it seems to have cut the context")
     return tuple(found)
-
-
-def _total(usages: Sequence[Usage]) -> Usage | None:
-    if not usages:
-        return None
-    return Usage(
-        *(sum(getattr(one, name) for one in usages) for name in ("prompt_tokens", "completion_tokens", "cached_tokens"))
-    )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import SecretStr
 
@@ -25,6 +25,8 @@ from phidex.generation.endpoints.places import ChatRole, endpoint_of
 from phidex.generation.endpoints.state import RoleState
 from phidex.generation.endpoints.telemetry import model_call
 from phidex.settings import ChatSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +113,21 @@ class Pool:
 
     def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
         """See `OpenAIChat.count_tokens`."""
-        place = self._place(model)
-        with _watched(place) as told:
-            count = place.chat.count_tokens(text, model=model)
-            told()
-        return count
+        return self._ask(model, lambda chat: chat.count_tokens(text, model=model))
 
     def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
         """See `OpenAIChat.count_each`."""
-        place = self._place(model)
-        with _watched(place) as told:
-            counts = place.chat.count_each(texts, model=model)
-            told()
-        return counts
+        return self._ask(model, lambda chat: chat.count_each(texts, model=model))
 
     def window_tokens(self, model: str) -> int | None:
         """The window a model is served with: as the endpoint tells, else as `chat.window_tokens` says; None for neither."""
+        return self._ask(model, lambda chat: chat.window_tokens(model)) or self._settings.window_tokens
+
+    def _ask(self, model: str, ask: Callable[[OpenAIChat], T]) -> T:
+        """What need not wait for its turn. It may be remembered from before, so that only its failure tells of the server."""
         place = self._place(model)
-        with _watched(place) as told:
-            window = place.chat.window_tokens(model)
-            told()
-        return window or self._settings.window_tokens
+        with _watched(place):
+            return ask(place.chat)
 
     def states(self) -> dict[Role, RoleState]:
         """How the roles are at this moment; asks nobody."""

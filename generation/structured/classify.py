@@ -10,13 +10,13 @@ from phidex.errors import BudgetError, InputError
 from phidex.generation.answer import Citation, Route
 from phidex.generation.ask import Asker
 from phidex.generation.chat import ChatModel
-from phidex.generation.chat_wire import Message, as_list, as_object
+from phidex.generation.chat_wire import Message, as_list, as_object, total_usage
 from phidex.generation.routing.route import Asked
 from phidex.generation.structured.evidence import Evidence
 from phidex.generation.structured.obtain import obtain
 from phidex.generation.structured.passages import SHRINKS, Packer, all_passages
 from phidex.generation.structured.prompt import classify_messages
-from phidex.generation.structured.record import Labels, total_usage
+from phidex.generation.structured.record import Labels
 from phidex.generation.structured.roles import first_that_answers, routes_for
 from phidex.generation.structured.schema import MismatchError, read_json
 from phidex.generation.structured.write import Reply, Writer, choice_forms, schema_forms
@@ -133,7 +133,7 @@ class Classifier:
             citations=self._cited(got.value, context),
             route=route,
             ledger=context.ledger,
-            usage=total_usage(list(got.usages)),
+            usage=total_usage(got.usages),
             warnings=tuple(told),
         )
 

@@ -16,14 +16,14 @@ from phidex.errors import BudgetError
 from phidex.generation.answer import Role, Route
 from phidex.generation.ask import Asker
 from phidex.generation.chat import ChatModel
-from phidex.generation.chat_wire import Message
+from phidex.generation.chat_wire import Message, total_usage
 from phidex.generation.routing.kind import kind_of
 from phidex.generation.routing.route import Asked
 from phidex.generation.structured.evidence import Evidence, leaves_of
 from phidex.generation.structured.obtain import obtain
 from phidex.generation.structured.passages import SHRINKS, Packer, all_passages, find_passages
 from phidex.generation.structured.prompt import extract_messages
-from phidex.generation.structured.record import FieldEvidence, StructuredAnswer, total_usage
+from phidex.generation.structured.record import FieldEvidence, StructuredAnswer
 from phidex.generation.structured.roles import first_that_answers, routes_for
 from phidex.generation.structured.schema import MismatchError, Path, Schema, path_text, read_json
 from phidex.generation.structured.write import Reply, Writer, schema_forms
@@ -194,7 +194,7 @@ class Extractor(Generic[T]):
             route=route,
             ledger=ledger,
             text=got.reply.text,
-            usage=total_usage(list(got.usages)),
+            usage=total_usage(got.usages),
             warnings=(*got.warnings(ledger), *_doubts(fields)),
         )
 

@@ -85,7 +85,7 @@ class StructuredAnswer(Generic[T]):
             "route": self.route.to_dict(),
             "ledger": self.ledger.to_dict(),
             "text": self.text,
-            "usage": usage_dict(self.usage),
+            "usage": self.usage and self.usage.to_dict(),
             "warnings": list(self.warnings),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
         }
@@ -115,7 +115,7 @@ class Labels:
             "citations": {label: citation.to_dict() for label, citation in self.citations.items()},
             "route": self.route.to_dict(),
             "ledger": self.ledger.to_dict(),
-            "usage": usage_dict(self.usage),
+            "usage": self.usage and self.usage.to_dict(),
             "warnings": list(self.warnings),
         }
 
@@ -133,25 +133,3 @@ class DocumentRecord(Generic[R]):
         result: Any = self.result
         error = {"message": self.error.message, "hint": self.error.hint} if self.error else None
         return {"source": self.source.to_dict(), "result": result.to_dict() if result is not None else None, "error": error}
-
-
-def usage_dict(usage: Usage | None) -> dict[str, int] | None:
-    """Tokens as JSON-ready values."""
-    if usage is None:
-        return None
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-    }
-
-
-def total_usage(usages: list[Usage]) -> Usage | None:
-    """The sum; None where no server told."""
-    if not usages:
-        return None
-    return Usage(
-        sum(one.prompt_tokens for one in usages),
-        sum(one.completion_tokens for one in usages),
-        sum(one.cached_tokens for one in usages),
-    )

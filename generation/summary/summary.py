@@ -110,7 +110,6 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        usage = self.usage
         return {
             "title": self.title,
             "text": self.text,
@@ -122,12 +121,7 @@ class Summary:
             "route": self.route.to_dict(),
             "plan": self.plan and self.plan.to_dict(),
             "ledger": self.ledger and self.ledger.to_dict(),
-            "usage": usage
-            and {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
+            "usage": self.usage and self.usage.to_dict(),
             "warnings": list(self.warnings),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
         }

@@ -15,7 +15,7 @@ from itertools import groupby
 from phidex.errors import BudgetError
 from phidex.generation.answer import Route
 from phidex.generation.chat import ChatModel
-from phidex.generation.chat_wire import Message, Usage
+from phidex.generation.chat_wire import Message, total_usage
 from phidex.generation.conversation import Conversation
 from phidex.generation.models.table import MODELS
 from phidex.generation.summary.check import checked_sentences
@@ -225,14 +225,7 @@ class _Work:
             self._route,
             shown.plan,
             shown.ledger,
-            _total(self._reader.usages),
+            total_usage(self._reader.usages),
             (*warnings, *doubts),
             spent,
         )
-
-
-def _total(usages: Sequence[Usage]) -> Usage | None:
-    if not usages:
-        return None
-    names = ("prompt_tokens", "completion_tokens", "cached_tokens")
-    return Usage(*(sum(getattr(one, name) for one in usages) for name in names))

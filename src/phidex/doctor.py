@@ -119,9 +119,12 @@ def _dense_model(settings: Settings) -> Finding:
 
 
 def _chat(settings: Settings) -> Finding:
+    from phidex.generation.endpoints.places import endpoint_of
+
     asked = settings.chat
     if not asked.url and asked.moe:  # served alone, at an endpoint of its own; `phidex models` tells of each role
-        asked = asked.model_copy(update={"url": asked.moe_url, "api_key": asked.moe_api_key or asked.api_key, "mini": ""})
+        url, key = endpoint_of(asked, "moe")
+        asked = asked.model_copy(update={"url": url, "api_key": key, "mini": ""})
     if not asked.url:
         cure = "serve Phi-3.5 with vLLM and set PHIDEX_CHAT__URL, e.g. http://localhost:8000/v1"
         return Finding("chat model", "missing", "would enable written answers; without it they are quotations", cure)

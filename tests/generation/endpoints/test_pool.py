@@ -77,6 +77,18 @@ def test_counting_finds_a_dead_server_too() -> None:
             pool.window_tokens("phi-3.5-mini")
 
 
+def test_what_is_remembered_does_not_make_a_dead_server_live() -> None:
+    with faulty_server(reply(200, {"data": [{"id": "phi-3.5-mini", "max_model_len": 4096}]})) as server:
+        pool = Pool(chat_settings(server.url, retries=0))
+        assert pool.window_tokens("phi-3.5-mini") == 4096
+    with pool:  # the server is gone, and what it told is not
+        for _ in range(3):
+            assert pool.window_tokens("phi-3.5-mini") == 4096
+            with pytest.raises(ServiceError):
+                said(pool, "phi-3.5-mini")
+        assert not pool.states()["mini"].is_well
+
+
 def test_a_server_that_is_busy_is_not_dead() -> None:
     busy = reply(503, {"error": {"message": "busy"}})
     with faulty_server(busy) as server, Pool(chat_settings(server.url, retries=0)) as pool:
