@@ -14,6 +14,7 @@ from phidex.generation.answer import Citation
 from phidex.sdk import Phidex
 from phidex.settings import Settings, load_settings
 from phidex.ui.jobs import Jobs
+from phidex.ui.link import Place
 from phidex.ui.picture import PageView, Painter
 from phidex.ui.prose import plain, sentence
 from phidex.ui.turn import Turn
@@ -65,6 +66,7 @@ class Visit:
     Args:
         uploads: counts uploads; part of the widget's key, so that it empties after each.
         jobs_seen: number of the last job whose end was shown.
+        place: what the address names.
     """
 
     turns: list[Turn] = field(default_factory=list[Turn])
@@ -72,6 +74,20 @@ class Visit:
     uploads: int = 0
     jobs_seen: int = 0
     problem: PhidexError | None = None
+    place: Place = field(default_factory=Place)
+    _left: set[str] = field(default_factory=set[str])
+
+    def arrive(self, place: Place) -> None:
+        """Note what the address names; each part of a new one is followed once, and choices made afterwards stand."""
+        if place != self.place:
+            self.place = place
+            self._left = set(place.query())
+
+    def take(self, part: str) -> bool:
+        """Whether that part of the address is still to be followed; it no longer is from here on."""
+        is_left = part in self._left
+        self._left.discard(part)
+        return is_left
 
     def ask(self, question: str, collection: str, phidex: Phidex) -> Turn:
         """Put a new turn first and begin to answer it."""

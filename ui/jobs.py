@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from phidex.errors import InputError, PhidexError
-from phidex.ingest.run.report import FileReport
+from phidex.ingest.run.report import FileReport, IngestReport
 from phidex.retrieval.checks import check_name
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ JobState = Literal["waiting", "reading", "embedding", "done"]
 
 @dataclass(slots=True)
 class Job:
-    """One run of the ingest: `paths`, or without any the dense vectors that are still missing.
+    """One run of the ingest: of `targets`, or without any of the dense vectors that are still missing.
 
     Args:
         number: counts the jobs of this process.
+        targets: files and folders, repositories, addresses.
+        sync: also remove what is gone from there.
+        dry_run: only say what would change.
         done, total: files while reading, passages while embedding.
         files: what became of each file so far.
         error: what ended the job early.
@@ -36,11 +39,14 @@ class Job:
 
     number: int
     collection: str
-    paths: tuple[Path, ...]
+    targets: tuple[str | Path, ...]
+    sync: bool = False
+    dry_run: bool = False
     state: JobState = "waiting"
     done: int = 0
     total: int = 0
     files: list[FileReport] = field(default_factory=list[FileReport])
+    report: IngestReport | None = None
     error: PhidexError | None = None
 
     @property
@@ -68,10 +74,10 @@ class Jobs:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, collection: str, paths: Sequence[Path] = ()) -> Job:
-        """Queue an ingest of `paths`, or the completion of the collection when there are none."""
+    def add(self, collection: str, targets: Sequence[str | Path] = (), *, sync: bool = False, dry_run: bool = False) -> Job:
+        """Queue an ingest of `targets`, or the completion of the collection when there are none."""
         with self._lock:
-            job = Job(len(self._jobs) + 1, collection, tuple(paths))
+            job = Job(len(self._jobs) + 1, collection, tuple(targets), sync, dry_run)
             self._jobs.append(job)
             self._queue.put(job)
             if self._thread is None:
@@ -103,12 +109,19 @@ class Jobs:
             job.state = "done"
 
     def _run(self, job: Job) -> None:
-        job.state = "reading" if job.paths else "embedding"
-        if job.paths:
-            job.total = len(job.paths)
-            self._phidex.ingest(*job.paths, collection=job.collection, on_file=job.file_done, on_embed=job.embedded)
-        else:
+        job.state = "reading" if job.targets else "embedding"
+        if not job.targets:
             self._phidex.complete(job.collection, on_embed=job.embedded)
+            return
+        job.total = len(job.targets)
+        job.report = self._phidex.ingest(
+            *job.targets,
+            collection=job.collection,
+            sync=job.sync,
+            dry_run=job.dry_run,
+            on_file=job.file_done,
+            on_embed=job.embedded,
+        )
 
 
 def save_upload(data: Path, collection: str, name: str, content: bytes) -> Path:

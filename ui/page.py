@@ -1,4 +1,4 @@
-"""The page: ask on the left, see the cited place on the right, choose and add documents in the sidebar.
+"""The frame of every page: navigation, collection and language in the sidebar, and what is said when something goes wrong.
 
 Nothing of it is reachable from other machines, and it loads nothing from elsewhere.
 """
@@ -6,84 +6,54 @@ Nothing of it is reachable from other machines, and it loads nothing from elsewh
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
 from phidex.errors import PhidexError
-from phidex.retrieval.catalogue import SourceEntry
-from phidex.ui.answers import show_turn
+from phidex.ui.collection import Chosen, choose_collection
 from phidex.ui.desk import Desk, Visit, open_desk, show_problem, visit
-from phidex.ui.evidence import show_evidence
-from phidex.ui.library import library
-from phidex.ui.look import CSS, LOGO, welcome
+from phidex.ui.link import read_place
+from phidex.ui.look import CSS, LOGO, RIGHT_TO_LEFT_CSS
+from phidex.ui.pages import ask, library, status
+from phidex.ui.words import RIGHT_TO_LEFT, choose_language, language, say
 
 log = logging.getLogger(__name__)
 
+Body = Callable[[Desk, Visit, Chosen], None]
+
+_PAGES: dict[str, tuple[str, Body]] = {  # by their address: icon, and what draws it
+    "ask": (":material/forum:", ask.draw),
+    "library": (":material/library_books:", library.draw),
+    "status": (":material/monitor_heart:", status.draw),
+}
+
 
 def show() -> None:
-    """One run of the page."""
+    """One run of the app."""
     st.set_page_config(page_title="Phidex", page_icon="📖", layout="wide")
+    pages = {
+        name: st.Page(partial(framed, body), title=say(f"shell.{name}"), icon=icon, url_path=name, default=body is ask.draw)
+        for name, (icon, body) in _PAGES.items()
+    }
+    page = st.navigation(list(pages.values()))
+    framed(next(body for name, (_, body) in _PAGES.items() if pages[name] == page))
+
+
+def framed(body: Body) -> None:
+    """One page in its frame; what the sidebar holds is drawn on every page, so that choices stay when pages change."""
     st.logo(LOGO, size="large")
-    st.html(CSS)
+    st.html(CSS + RIGHT_TO_LEFT_CSS * (language() in RIGHT_TO_LEFT))
     try:
         desk, here = open_desk(), visit()
-        with st.sidebar:
-            collection, entries = library(desk, here)
-        turns = [turn for turn in here.turns if turn.collection == collection]
-        if turns:
-            _show_talk(desk, here, collection)
-        elif entries:
-            _show_start(desk, here, collection, entries)
-        else:
-            _show_empty(collection)
+        here.arrive(read_place(st.query_params.to_dict()))
+        with st.sidebar, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            chosen = choose_collection(desk, here)
+            choose_language()
+        body(desk, here, chosen)
     except PhidexError as exc:
         show_problem(exc)
     except Exception as exc:
         log.exception("page failed")
         show_problem(PhidexError(f"this did not work: {type(exc).__name__}", hint="the log of the app says more"))
-
-
-def _show_empty(collection: str) -> None:
-    st.html(
-        welcome(
-            "Nothing to ask yet",
-            f"Add documents to “{collection}” on the left: PDF, HTML, Markdown or text, in any language.",
-            "They can be asked within seconds, and every answer points at the page that it comes from.",
-        )
-    )
-
-
-def _show_start(desk: Desk, here: Visit, collection: str, entries: list[SourceEntry]) -> None:
-    _, middle, _ = st.columns([1, 3, 1])
-    titles = ", ".join(entry.source.title for entry in entries[:3])
-    more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
-    with middle:
-        st.html(welcome("Ask your documents", f"{titles}{more}."))
-        _question(desk, here, collection)
-
-
-def _show_talk(desk: Desk, here: Visit, collection: str) -> None:
-    st.empty()  # takes the place of the start's columns, whose box would show beside the answer while it comes
-    left, right = st.columns([10, 11], gap="large")
-    with right:
-        place = st.empty()
-    with left:
-        _question(desk, here, collection)
-        for index, turn in enumerate(turn for turn in here.turns if turn.collection == collection):
-            if index:
-                st.divider()
-            show_turn(turn, here, is_newest=index == 0)
-    if here.shown is not None:
-        with place.container():
-            show_evidence(desk, here.shown)
-
-
-def _question(desk: Desk, here: Visit, collection: str) -> None:
-    """The box to ask in; the question is taken before the page is drawn, so that the page is drawn with its answer."""
-
-    def ask() -> None:
-        question = str(st.session_state["question"] or "").strip()
-        if question:
-            here.ask(question, collection, desk.phidex)
-
-    st.chat_input(f"Ask {collection}", key="question", on_submit=ask)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phidex.generation.structured.record import DocumentRecord, Labels, StructuredAnswer
     from phidex.generation.structured.tables import DocumentTable
     from phidex.generation.summary.summary import Length, OnProgress, Style, Summary
+    from phidex.ingest.records import Chunk
     from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.embed import Embedder
     from phidex.retrieval.filters import Filters
@@ -356,6 +357,13 @@ class Reading:
         from phidex.inventory import fitting
 
         return list(fitting(names, [entry.source for entry in self.sources(collection)], collection))
+
+    def passages(self, source_id: str, collection: str = "default") -> list[Chunk]:
+        """All passages of one source, in document order; none where there is no such source."""
+        from phidex.retrieval.versions import of_sources
+
+        found = self._library.collection(collection).chunks_where([of_sources([source_id]).must])
+        return sorted(found, key=lambda chunk: chunk.order)
 
     def languages(self, collection: str = "default") -> dict[str, int]:
         """How many passages are in each language (ISO 639-1), most frequent first."""
