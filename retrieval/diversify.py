@@ -125,7 +125,7 @@ class _Kept:
         text = other.text
         if self.text == text:
             return True
-        if not any(probe in text for probe in self.probes):
+        if not any(map(text.__contains__, self.probes)):
             return False
         return len(self.runs & other.runs) >= _ALIKE * max(len(self.runs), len(other.runs), 1)
 

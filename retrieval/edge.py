@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from phidex.retrieval.checks import check_dense, check_limit, check_name, encode
 from phidex.retrieval.store import Floats, Fused, Leg, Payload, Point, Record, Schema, Scored, Where
 from phidex.retrieval.tuning import IndexState, Layout, Tuning
 from phidex.settings import StoreSettings
+
+log = logging.getLogger(__name__)
 
 _FRAME_IDS = 2000
 _COMPACT_S = 600.0
@@ -142,6 +145,7 @@ class EdgeStore:
             "beside": [check_name(beside[0]), wire.encode_ids([beside[1]])],
         }
         reply = self._ask("hybrid", collection, body)
+        log.debug("hybrid collection=%s engine_ms=%.3f", collection, 1000 * reply["engine_s"])
         found = [Fused(record, score, {}) for record, score in zip(_decode_records(reply), reply["scores"], strict=True)]
         for using, places in reply["places"].items():
             for hit, (rank, score) in zip(found, places, strict=True):

@@ -6,6 +6,7 @@ msgpack can say. The engine's errors are plain `Exception`s with a text: `transl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -137,22 +138,31 @@ def query(shard: Shard, body: dict[str, Any]) -> list[tuple[bytes, list[float]]]
 
 
 def hybrid(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:
-    """The fused hits: their records, scores, and for each leg their ranks (0: not found) and scores there."""
+    """The fused hits: their records, scores, and for each leg their ranks (0: not found) and scores there.
+
+    `engine_s` are the seconds that the engine itself took: its search, and reading the records of what was found.
+    """
     legs = [decode_leg(leg) for leg in body["legs"]]
-    found = shard.engine.query_batch(edge.QueryBatchRequest([_request(shard, leg, body["search"]) for leg in legs]))
+    request = edge.QueryBatchRequest([_request(shard, leg, body["search"]) for leg in legs])
+    started = time.perf_counter()
+    found = shard.engine.query_batch(request)
+    engine_s = time.perf_counter() - started
     # Whole numbers, since UUIDs are slow to compare; nothing of the hits that fall away is sent.
     ranked = {leg.using: [(_int_of(hit.id), hit.score) for hit in hits] for leg, hits in zip(legs, found, strict=True)}
     best = fuse(ranked.get("sparse", []), ranked.get("dense", []), body["limit"])
     wanted: list[int | UUID | str] = [UUID(int=key) for key, _ in best]
     fields: Any = True if body["fields"] is None else body["fields"]
-    records = {_int_of(record.id): record for record in shard.engine.retrieve(wanted, fields, False)} if wanted else {}
+    started = time.perf_counter()
+    retrieved = shard.engine.retrieve(wanted, fields, False) if wanted else []
+    engine_s += time.perf_counter() - started
+    records = {_int_of(record.id): record for record in retrieved}
     best = [(key, score) for key, score in best if key in records]
     places: dict[str, list[tuple[int, float]]] = {}
     for using, hits in ranked.items():
         at = {key: (rank, score) for rank, (key, score) in enumerate(hits, 1)}
         places[using] = [at.get(key, (0, 0.0)) for key, _ in best]
     reply = _encode_records([records[key] for key, _ in best], dense=False)
-    return {**reply, "scores": [score for _, score in best], "places": places}
+    return {**reply, "scores": [score for _, score in best], "places": places, "engine_s": engine_s}
 
 
 def points(shard: Shard, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from phidex.ingest.records import Chunk, Source, locator_from_dict
+from phidex.ingest.records import Chunk, Cue, Source, locator_from_dict
 from phidex.retrieval.embed import EmbedderIdentity
 from phidex.retrieval.fields import field_vector
 from phidex.retrieval.store import Payload, SparseVector
@@ -29,7 +29,7 @@ KEYWORDS = (
 """The indexed fields of chunks; `page` is one too, as a number."""
 
 CHUNK_FIELDS = (
-    *("source_id", "locator", "text", "modality", "language", "order", "heading", "tokens", "links", "symbol", "image"),
+    *("source_id", "locator", "text", "modality", "language", "order", "heading", "tokens", "links", "symbol", "image", "cues"),
 )
 """What `chunk_of` reads."""
 
@@ -55,7 +55,8 @@ def chunk_payload(chunk: Chunk, source: Source, *, version: str, embedder: Embed
         "born": version,
         "dies": "",
     }
-    rare = {"path": locator.get("path", ""), "symbol": chunk.symbol, "image": chunk.image}
+    cues = [cue.to_list() for cue in chunk.cues]
+    rare = {"path": locator.get("path", ""), "symbol": chunk.symbol, "image": chunk.image, "cues": cues}
     return payload | {key: value for key, value in rare.items() if value}  # what is not there costs no place in an index
 
 
@@ -100,6 +101,7 @@ def chunk_of(identity: str, payload: Payload) -> Chunk:
         links=tuple(payload["links"]),
         symbol=payload.get("symbol", ""),
         image=payload.get("image", ""),
+        cues=tuple(Cue(*values) for values in payload.get("cues") or ()),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from phidex.errors import NotFoundError
 from phidex.ingest.records import Chunk, Source
@@ -47,6 +47,7 @@ class CollectionReader:
         self.catalogue = Catalogue(store, name)
         self._seen: Transitions | None = None  # at the last look
         self._sources: tuple[Transitions, dict[str, Source]] = (Transitions(), {})  # read since then
+        self._kept: dict[str, tuple[str, Any]] = {}  # by what it is: the stamp it was read under, and the value
 
     @property
     def points(self) -> str:
@@ -99,6 +100,17 @@ class CollectionReader:
         """What the last beginning of a change wrote."""
         return _stamp_of(next(iter(self.store.retrieve(self.name + CATALOGUE, [META_ID])), None))
 
+    def while_unchanged(self, key: str, read: Callable[[], T]) -> T:
+        """What `read` returns, kept under `key` until something changes: one small request in the place of reading it again."""
+        stamp = self.stamp()
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        before, value = self.transitions(), read()
+        if not before.hidden() and before.stamp == self.stamp():  # else it may be of the middle of a change
+            self._kept[key] = (before.stamp, value)
+        return value
+
     def hybrid(self, legs: Sequence[Leg], limit: int) -> tuple[list[Fused], str]:
         """The best points for all legs together, and the stamp as it stood behind them, in one request."""
         beside = (self.name + CATALOGUE, META_ID)
@@ -113,13 +125,24 @@ class CollectionReader:
 
     def entries(self) -> list[SourceEntry]:
         """All sources with their state, sorted by name."""
-        pending = self.waiting_by_source()
-        found = [
-            _entry(record.payload, pending.get(record.id, 0))
-            for record in self._scroll(self.name + CATALOGUE, sources_only(), None)
-            if record.payload["phase"] != "removing"
-        ]
+        found = self._entries(self._scroll(self.name + CATALOGUE, sources_only(), None))
         return sorted(found, key=lambda entry: (entry.source.name, entry.source.uri))
+
+    def entries_page(self, limit: int, after: str | None = None) -> tuple[list[SourceEntry], str | None]:
+        """A page of sources in the order of their ids, from the cursor `after`, and the next cursor (None at the end)."""
+        records, following = self.store.scroll(self.name + CATALOGUE, sources_only(), limit=limit, after=after)
+        return self._entries(records), following
+
+    def entries_of(self, ids: Sequence[str]) -> list[SourceEntry]:
+        """The sources that exist among `ids`, with their state."""
+        records = self.store.retrieve(self.name + CATALOGUE, ids)
+        return self._entries(record for record in records if record.payload["phase"] not in ("meta", "restoring"))
+
+    def _entries(self, records: Iterable[Record]) -> list[SourceEntry]:
+        pending = self.waiting_by_source()
+        return [
+            _entry(record.payload, pending.get(record.id, 0)) for record in records if record.payload["phase"] != "removing"
+        ]
 
     def sources(self, ids: Sequence[str]) -> dict[str, Source]:
         """The sources that exist among `ids`."""

@@ -111,7 +111,7 @@ def search(
         hidden = must_not + moving.hidden()
         found: dict[str, Fused] = {}
         stamp = ""
-        for extra in ((), *((one,) for one in wider)):
+        for extra in ((), *wider):
             legs = [Leg(vector, max(candidates, pool), Where(must + extra, hidden)) for vector in vectors]
             fused, stamp = collection.hybrid(legs, pool)
             for hit in fused:  # a passage that both find counts as what it is among those of the place that is named
@@ -180,11 +180,15 @@ def _vectors(query: Query, collection: Collection, embedder: Embedder | None) ->
     return vectors
 
 
-def _named_places(query: Query, collection: Collection) -> list[Condition]:
-    """What else the question names, as conditions: the documents called so, the pages."""
-    found: list[Condition] = [Match("source_id", ids) for ids in sources_at(query.files[:_MOST_FILES], collection)]
+def _named_places(query: Query, collection: Collection) -> list[tuple[Condition, ...]]:
+    """What else the question names, each as conditions: the documents called so, the pages, the time in a recording."""
+    named = [Match("source_id", ids) for ids in sources_at(query.files[:_MOST_FILES], collection)]
+    found: list[tuple[Condition, ...]] = [(one,) for one in named]
     if query.pages is not None and query.pages[1] <= LAST_PAGE:
-        found.append(Range("page", query.pages[0], query.pages[1]))
+        found.append((Range("page", query.pages[0], query.pages[1]),))
+    if query.times_s is not None:
+        start_s, end_s = query.times_s
+        found.append((Range("locator.start_s", lte=end_s), Range("locator.end_s", gte=start_s)))
     return found
 
 

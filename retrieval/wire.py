@@ -30,7 +30,7 @@ from phidex.retrieval.checks import (
 )
 from phidex.retrieval.store import Floats, HasId, HasVector, Leg, Match, Point, Range, Schema, SparseVector, Where
 
-PROTOCOL = 4  # an engine that speaks another one is asked to leave
+PROTOCOL = 5  # an engine that speaks another one is asked to leave
 FRAME_POINTS = 500  # a write holds the engine for 0.1 s or so, whatever the caller's batch
 FRAME_BYTES = 4 << 20
 MAX_FRAME = 1 << 30  # bytes; more is a broken peer

@@ -8,19 +8,21 @@ is what recall is measured against. 100,000 chunks by default, 1,000,000 with --
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from phidex.eval.bench.bare import bare_shard, plain_request, wait_for_index
+from phidex.eval.bench.bare import wait_for_index
 from phidex.eval.bench.options import Options
 from phidex.eval.bench.scratch import end_engine
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
@@ -30,7 +32,7 @@ from phidex.ingest.sentences import sentence_spans
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.edge import EdgeStore
 from phidex.retrieval.embed import EmbedderIdentity
-from phidex.retrieval.lexical import passage_vector, query_vector
+from phidex.retrieval.lexical import passage_vector
 from phidex.retrieval.payload import chunk_payload, source_payload
 from phidex.retrieval.search import search
 from phidex.retrieval.store import Floats, Leg, Point, SparseVector
@@ -171,27 +173,53 @@ def recall(store: EdgeStore, points: str, vectors: Sequence[Floats]) -> float:
     return statistics.mean(shares)
 
 
-def timed(questions: Sequence[str], step: Callable[[str], object]) -> list[list[float]]:
-    """Milliseconds of each question and round, behind one round that only warms."""
+class EngineTimes(logging.Handler):
+    """Milliseconds that the engine itself took (its search, reading what was found), told by the store with each reply."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._heard: list[float] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note what was told."""
+        if isinstance(record.args, tuple) and str(record.msg).startswith("hybrid "):
+            self._heard.append(float(str(record.args[1])))
+
+    def take(self) -> float:
+        """Of all requests since the last call."""
+        spent = sum(self._heard)
+        self._heard.clear()
+        return spent
+
+
+@contextmanager
+def engine_times() -> Generator[EngineTimes]:
+    """Listens to the store."""
+    logger, times = logging.getLogger("phidex.retrieval.edge"), EngineTimes()
+    level = logger.level
+    logger.addHandler(times)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield times
+    finally:
+        logger.removeHandler(times)
+        logger.setLevel(level)
+
+
+def timed(questions: Sequence[str], step: Callable[[str], object]) -> tuple[list[list[float]], list[list[float]]]:
+    """Milliseconds of each question and round, and those of them that the engine took; one round before it only warms."""
+    taken: list[list[float]] = [[] for _ in questions]
+    searched: list[list[float]] = [[] for _ in questions]
     for text in questions:
         step(text)
-    taken: list[list[float]] = [[] for _ in questions]
-    for _ in range(_ROUNDS):
-        for at, text in enumerate(questions):
-            started = time.perf_counter()
-            step(text)
-            taken[at].append(1000 * (time.perf_counter() - started))
-    return taken
-
-
-def alone(data: Path, points: str, questions: Sequence[str], stub: StubEmbedder, settings: StoreSettings) -> list[list[float]]:
-    """The engine's own search of the same legs, on the same files, in this process."""
-    ready = {
-        text: plain_request([Leg(query_vector(text), _CANDIDATES), Leg(stub.ready[text], _CANDIDATES)], settings)
-        for text in questions
-    }
-    with bare_shard(data, points) as shard:
-        return timed(questions, lambda text: shard.query_batch(ready[text]))
+    with engine_times() as times:
+        for _ in range(_ROUNDS):
+            for at, text in enumerate(questions):
+                started = time.perf_counter()
+                step(text)
+                taken[at].append(1000 * (time.perf_counter() - started))
+                searched[at].append(times.take())
+    return taken, searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +251,7 @@ def write(data: Path, corpus: Corpus, options: Options) -> float:
 
 def measure(data: Path, corpus: Corpus, sentences: Sequence[Sentence]) -> Figures:
     """Ask the collection."""
-    settings = store_settings(corpus.count)
-    store = EdgeStore(data, settings)
+    store = EdgeStore(data, store_settings(corpus.count))
     pid = store.info().pid
     collection = Collection.open(store, "scale")
     started = time.monotonic()
@@ -232,26 +259,26 @@ def measure(data: Path, corpus: Corpus, sentences: Sequence[Sentence]) -> Figure
     opened_s = time.monotonic() - started
     questions = ask(sentences)
     stub = StubEmbedder(questions, corpus)
-    whole = timed(questions, lambda text: search(collection, text, embedder=stub, candidates=_CANDIDATES))
+    whole, engine = timed(questions, lambda text: search(collection, text, embedder=stub, candidates=_CANDIDATES))
     memory = resident(pid)
     share = recall(store, collection.points, list(stub.ready.values())[:100])
     store.close()
-    end_engine(data)  # only one process may hold the shard
-    return Figures(whole, alone(data, collection.points, questions, stub, settings), memory, share, state, opened_s)
+    end_engine(data)
+    return Figures(whole, engine, memory, share, state, opened_s)
 
 
 def report(found: Figures, written_s: float, disk: int) -> Outcome:
     """The figures beside their bars."""
     every = [value for row in found.whole for value in row]
     pairs = zip(found.whole, found.engine, strict=True)
-    own = statistics.median([min(whole) - min(engine) for whole, engine in pairs])
+    own = statistics.median([min(map(float.__sub__, whole, engine)) for whole, engine in pairs])
     state = found.state
     rows: list[list[Cell]] = [
         ["writing and indexing, s", round(written_s)],
         ["opening the collection, s", round(found.opened_s, 1)],
         ["hybrid query, median, ms", statistics.median(every)],
         ["hybrid query, 95 %, ms", _percentile(every, 95)],
-        ["engine's own search, median, ms", statistics.median([value for row in found.engine for value in row])],
+        ["of it the engine itself, median, ms", statistics.median([value for row in found.engine for value in row])],
         ["memory of the engine's process (PSS), MB", round(found.memory[0])],
         ["of that its own, without mapped files, MB", round(found.memory[1])],
         ["disk, GB", round(disk / 1e9, 1)],

@@ -22,12 +22,14 @@ class PackedBlock:
         marker: the number it is cited by, from 1.
         chunks: at least one, in document order.
         tokens: what its text and header cost.
+        is_shown: a picture of its place goes with it, so that an answer may say of it what its text does not.
     """
 
     marker: int
     source: Source
     chunks: tuple[Chunk, ...]
     tokens: int
+    is_shown: bool = False
 
     @property
     def text(self) -> str:

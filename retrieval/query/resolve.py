@@ -55,8 +55,11 @@ def sources_at(paths: Sequence[str], collection: CollectionReader) -> list[tuple
 
 
 def _entries(collection: CollectionReader) -> list[_Entry]:
-    records = collection.catalogue.scroll(sources_only())
-    return [_entry(source_of(record.payload)) for record in records if record.payload["phase"] != "removing"]
+    def read() -> list[_Entry]:
+        records = collection.catalogue.scroll(sources_only())
+        return [_entry(source_of(record.payload)) for record in records if record.payload["phase"] != "removing"]
+
+    return collection.while_unchanged("entries", read)
 
 
 def _resolved(filters: Filters, sources: Sequence[_Entry], *, any_of: bool = False) -> Filters:

@@ -315,6 +315,22 @@ def test_files_that_are_not_there_cost_one_look_and_no_guess(collection: Collect
     assert scroll.call_count == 1
 
 
+def test_names_are_read_once_until_something_changes(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = source("valves-2024.pdf"), source("pumps-2025.pdf")
+    collection.replace(one, "v", chunks(one, "A pump."))
+    scroll = Mock(wraps=collection.catalogue.scroll)
+    monkeypatch.setattr(collection.catalogue, "scroll", scroll)
+    for _ in range(3):
+        (first, *_) = search(collection, "the pump of valves-2024.pdf", embedder=None)
+        assert first.boosts["name"] > 0
+    assert scroll.call_count == 1
+    collection.replace(other, "v", chunks(other, "Another pump."))
+    (first, *_) = search(collection, "the pump of pumps-2025.pdf", embedder=None)
+    assert first.source == other
+    collection.remove(other.id)
+    assert [hit.source for hit in search(collection, "the pump of pumps-2025.pdf", embedder=None)] == [one]
+
+
 def test_a_page_beyond_all_books_is_searched_as_words(collection: Collection) -> None:
     one = source("a.pdf")
     collection.replace(one, "v", chunks(one, "rain in the barrel"))

