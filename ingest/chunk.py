@@ -36,6 +36,7 @@ from phidex.ingest.sentences import sentence_spans
 from phidex.ingest.tablecut import header_end, row_spans
 from phidex.ingest.tabular import cell_range
 from phidex.ingest.tokens import Ruler, TokenStarts, piece_starts
+from phidex.ingest.video.segments import recording_chunks
 
 _MERGE_SHARE = 4  # a section shorter than limit / 4 shares its chunk with the next one on its page
 _JOIN = "\n\n"
@@ -86,6 +87,15 @@ def chunk_document(
             language=language,
             limit_tokens=limit_tokens,
             token_starts=token_starts,
+        )
+    if parsed.kind in ("video", "audio"):
+        return recording_chunks(
+            parsed.blocks,
+            source_id=source_id,
+            language=language,
+            limit_tokens=limit_tokens,
+            token_starts=token_starts,
+            images=images,
         )
     units = list(_units(parsed.blocks, limit_tokens, token_starts))
     chunks: list[Chunk] = []

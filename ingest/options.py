@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from phidex.ingest.speech.options import SpeechOptions
 
 Quality = Literal["fast", "balanced", "layout"]
 Ocr = Literal["auto", "off", "always"]
@@ -25,6 +28,9 @@ class ParseOptions:
             running out.
         timeout_s: seconds without such a call after which a worker is taken to hang (`file_limit_s` is for the whole file).
             Recognition keeps within both, and names the pages that it leaves; what is read otherwise does not depend on it.
+        speech: of recordings, how speech is recognised.
+        companions: of a recording, the files beside it that are read with it (`ingest/speech/beside.py`).
+        deck_id: of a recording, the source that the slide deck among its companions is.
     """
 
     quality: Quality = "balanced"
@@ -34,18 +40,22 @@ class ParseOptions:
     max_pages: int = 50_000
     on_page: Callable[[int, int], None] | None = None
     timeout_s: float = 120.0
+    speech: SpeechOptions = field(default=SpeechOptions())
+    companions: tuple[Path, ...] = ()
+    deck_id: str = ""
 
 
 DEFAULT = ParseOptions()
 
 _LIMIT_SHARE = 10.0  # of the longest silence
 _MB_S = 60.0
+_RECORDED_MB_S = 2400.0  # a MB may hold 20 minutes of speech, and recognising may take twice that
 
 
-def file_limit_s(timeout_s: float, size_bytes: int) -> float:
+def file_limit_s(timeout_s: float, size_bytes: int, *, recording: bool = False) -> float:
     """Seconds that a file may take in all, given the longest silence: large ones take longer.
 
     >>> file_limit_s(120, 5 << 20)
     1500.0
     """
-    return _LIMIT_SHARE * timeout_s + _MB_S * size_bytes / (1 << 20)
+    return _LIMIT_SHARE * timeout_s + (_RECORDED_MB_S if recording else _MB_S) * size_bytes / (1 << 20)

@@ -13,9 +13,11 @@ from phidex.ingest.office.formats import SUFFIXES as _OFFICE
 from phidex.ingest.office.formats import OfficeKind, parse_office, sniff_office, sniff_text
 from phidex.ingest.options import DEFAULT, ParseOptions
 from phidex.ingest.records import Parsed
+from phidex.ingest.speech.beside import SUBTITLES
 from phidex.ingest.text import VERBATIM
+from phidex.ingest.video.containers import RECORDINGS, is_recording
 
-Kind = Literal["pdf", "image", "html", "markdown", "text", "code", "notebook"] | OfficeKind
+Kind = Literal["pdf", "image", "html", "markdown", "text", "code", "notebook", "recording", "captions"] | OfficeKind
 
 _MARKDOWN = frozenset((".md", ".markdown", ".mdx", ".mkd", ".rmd", ".qmd"))
 _HTML = frozenset((".html", ".htm", ".xhtml"))
@@ -23,7 +25,7 @@ _TEXT = frozenset((".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".me")
 
 _IMAGE = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".gif"))
 
-SUFFIXES = frozenset((".pdf", ".ipynb")) | _IMAGE | _MARKDOWN | _HTML | _TEXT | _OFFICE | _CODE
+SUFFIXES = frozenset((".pdf", ".ipynb")) | _IMAGE | _MARKDOWN | _HTML | _TEXT | _OFFICE | _CODE | RECORDINGS
 """Suffixes, in lower case, of files worth offering to `parse_file`."""
 
 _PLAIN = (_MARKDOWN | _HTML | _TEXT | _CODE | {".ipynb"}) - _OFFICE
@@ -39,15 +41,14 @@ _MAGIC = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"SQLite format 3", "an SQLite database"),
-    (b"ID3", "a recording"),
-    (b"OggS", "a recording"),
-    (b"\x1aE\xdf\xa3", "a video"),
-    (b"RIFF", "a recording or video"),
+    (b"RIFF", "a file of a program"),
 )
 
 
 def parse_file(path: Path, data: bytes | None = None, options: ParseOptions = DEFAULT) -> Parsed:
     """The blocks of a file with where each stands; `data` are its bytes where they are at hand.
+
+    A recording is read from its file, however large; from `data` only where there is no such file.
 
     Raises:
         NotFoundError: there is no such file.
@@ -58,6 +59,10 @@ def parse_file(path: Path, data: bytes | None = None, options: ParseOptions = DE
         from phidex.ingest.pdf.document import parse_pdf  # PyMuPDF: 0.1 s to import
 
         return parse_pdf(path, data, options)
+    if kind == "recording":
+        from phidex.ingest.video.parse import parse_recording  # PyAV
+
+        return parse_recording(path, options, data)
     content = data if data is not None else _read(path)
     if path.suffix.lower() == ".pdf" and kind in ("text", "html", "markdown") and _has_pdf_objects(content):
         from phidex.ingest.pdf.document import parse_pdf
@@ -84,6 +89,10 @@ def parse_file(path: Path, data: bytes | None = None, options: ParseOptions = DE
             from phidex.ingest.code.notebook import parse_notebook
 
             return parse_notebook(content, path)
+        case "captions":
+            from phidex.ingest.speech.parse import parse_captions
+
+            return parse_captions(content, path)
         case "text":
             from phidex.ingest.text import parse_text
 
@@ -116,9 +125,13 @@ def sniff(path: Path, head: bytes) -> Kind:
         return container
     if is_image(head):
         return "image"
+    if is_recording(suffix, head):
+        return "recording"
     if suffix == ".pdf" and _is_binary(head) and not head.startswith((*_UTF, *(magic for magic, _ in _MAGIC))):
         return "pdf"  # or not: who opens it says what is wrong
     _refuse_binary(path, head)
+    if suffix in SUBTITLES and _is_captions(suffix, head):
+        return "captions"
     if suffix in _MARKDOWN:
         return "markdown"
     if suffix == ".ipynb":
@@ -138,6 +151,12 @@ def is_image(head: bytes) -> bool:
     if head.startswith(_IMAGE_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     return head[:2] == b"BM" and len(head) > 26 and head[6:10] == bytes(4) and head[14] in (12, 40, 52, 56, 64, 108, 124)
+
+
+def _is_captions(suffix: str, head: bytes) -> bool:
+    from phidex.ingest.speech.captions import is_captions
+
+    return is_captions(suffix, head.replace(b"\x00", b"").decode("latin-1").lstrip("\xff\xfe\xef\xbb\xbf"))
 
 
 def _plain_ascii(start: bytes) -> str:

@@ -8,8 +8,9 @@ All are frozen. Page numbers are 1-based; boxes are in PDF points, origin at the
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, unquote_to_bytes, urlparse
@@ -22,7 +23,10 @@ Box = tuple[float, float, float, float]
 Cells = tuple[int, int, int, int]
 """First row, first column, last row, last column; 1-based, both ends included."""
 
-BlockKind = Literal["heading", "paragraph", "list_item", "code", "table", "caption", "footnote", "figure"]
+Times = tuple[float, float]
+"""Start and end in seconds from the start of a recording."""
+
+BlockKind = Literal["heading", "paragraph", "list_item", "code", "table", "caption", "footnote", "figure", "frame", "turn"]
 Unit = Literal["page", "slide", "line", "paragraph", "item"]
 Modality = Literal["text", "table", "code", "image", "frame", "speech"]
 SourceKind = Literal["pdf", "text", "markdown", "html", "code", "video", "audio", "image", "office", "book", "email", "data"]
@@ -34,13 +38,14 @@ class Anchor:
     """Where a piece of a block's text stands: from `start` (an offset into the block's text) to the next anchor.
 
     Exactly one of them is set: `box` on a page or slide, `line` (1-based; a paragraph's or item's number where `Parsed.unit`
-    says so), `cells` of a sheet (first row, first column, last row, last column, 1-based).
+    says so), `cells` of a sheet (first row, first column, last row, last column, 1-based), `time` of a recording.
     """
 
     start: int
     box: Box | None = None
     line: int | None = None
     cells: Cells | None = None
+    time: Times | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,18 @@ class Block:
     """One paragraph, heading, list item, code block or table, in reading order.
 
     Args:
-        text: its text, normalised; never empty; lines inside a paragraph are joined.
+        text: its text, normalised; never empty but for a frame without text; lines inside a paragraph are joined.
         kind: what it is.
         anchors: at least one, ascending by `start`, the first at 0.
         level: heading level from 1 (a title) to 6; 0 for all else.
         page_number: 1-based page or slide for paged documents, otherwise None.
-        part: the part of the document it stands in, where it has parts: a sheet, a chapter, an attachment, a JSON pointer.
+        part: the part of the document it stands in, where it has parts: a sheet, a chapter, an attachment, a JSON pointer; of a
+            frame, the title on it.
         symbol: of code, the dotted name of what is defined here ("Collection.replace"); such a block is a chunk of its own.
-        links: of code, names that it imports and calls.
-        image: of a figure, its index in `Parsed.images`.
+        links: of code, names that it imports and calls; of a frame, the page of the deck that it shows (`page_link`).
+        image: of a figure or frame, its index in `Parsed.images`.
+        times: of a recording: when a turn was said, when a frame was shown.
+        speaker: of a turn, who said it; "" where that is not known.
     """
 
     text: str
@@ -68,6 +76,8 @@ class Block:
     symbol: str = ""
     links: tuple[str, ...] = ()
     image: int | None = None
+    times: tuple[Times, ...] = ()
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,10 @@ class Parsed:
         warnings: what was lost or repaired, in sentences for people.
         metadata: author, date and the like, as strings.
         unit: what `Anchor.line` and `Block.page_number` count.
-        images: the pictures that blocks of kind "figure" show.
+        images: the pictures that blocks of kind "figure" and "frame" show.
         lacks_tesseract: pages were left unread because recognition, or a language's pack, is not installed.
+        lacks_speech: what was said had to be recognised, or would have to be: "" where it did not depend on how that is set up,
+            "set-up" where it did, "pieces" where some of it failed and is to be tried again.
     """
 
     kind: SourceKind
@@ -111,6 +123,7 @@ class Parsed:
     unit: Unit = "line"
     images: tuple[Picture, ...] = ()
     lacks_tesseract: bool = False
+    lacks_speech: Literal["", "set-up", "pieces"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,7 @@ class Source:
     Args:
         id: UUIDv5 of collection and uri: stable when the content changes.
         uri: `file:///…` or another URI that names the document.
-        sha256: of the bytes; what makes a second ingest cheap.
+        sha256: of the bytes, and of what is read with them (a recording's subtitles); what makes a second ingest cheap.
         language: ISO 639-1 code of most of its text; "und" when undetermined.
         blob: id of its bytes among the blobs (`ingest/run/blobs.py`), where the uri is no file of this machine.
         also: uris of other documents with the same bytes.
@@ -262,22 +275,52 @@ class CellLocator:
 
 @dataclass(frozen=True, slots=True)
 class TimeLocator:
-    """A stretch of a recording in seconds, and the key frame shown in it (a blob id), if any."""
+    """A stretch of a recording in seconds, and the key frame shown in it (a blob id), if any.
+
+    `slide` is the page of the slide deck that the frame shows (`page_link`), where the deck was given with the recording.
+    """
 
     start_s: float
     end_s: float
     frame: str = ""
+    slide: str = ""
 
     def __str__(self) -> str:
         minutes, seconds = divmod(int(self.start_s), 60)
-        return f"{minutes}:{seconds:02d}"
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, with `type` = "time"."""
-        return {"type": "time", "start_s": self.start_s, "end_s": self.end_s, "frame": self.frame}
+        shown = {"slide": self.slide} if self.slide else {}
+        return {"type": "time", "start_s": self.start_s, "end_s": self.end_s, "frame": self.frame, **shown}
+
+
+def page_link(source_id: str, page_number: int) -> str:
+    """A page of another document, as `TimeLocator.slide` and `Chunk.links` name it.
+
+    >>> page_link("6c0e1a6e-2f0b-5c0f-9d0a-70686964ff78", 7)
+    '6c0e1a6e-2f0b-5c0f-9d0a-70686964ff78#page=7'
+    """
+    return f"{source_id}#page={page_number}"
 
 
 Locator = PageLocator | LineLocator | PartLocator | CellLocator | TimeLocator
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Who said a stretch of a passage, and when: `start` and `end` are offsets into its text."""
+
+    start: int
+    end: int
+    start_s: float
+    end_s: float
+    speaker: str = ""
+
+    def to_list(self) -> list[Any]:
+        """JSON-ready: its fields in their order."""
+        return [self.start, self.end, self.start_s, self.end_s, self.speaker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +334,11 @@ class Chunk:
         order: position in its source, from 0.
         heading: titles of the sections it stands in, outermost first.
         token_count: by the chunker's own tokenizer.
-        links: ids or names of related chunks: of code, what it imports and calls.
+        links: ids or names of related chunks: of code, what it imports and calls; of a recording, the frames shown meanwhile,
+            what was said over a frame, and the page of the deck.
         symbol: of code, the dotted name of what is defined here.
-        image: of a figure, the id of its picture among the blobs.
+        image: of a figure or frame, and of what was said over one, the id of the picture among the blobs.
+        cues: of speech, who said what when.
     """
 
     id: str
@@ -308,6 +353,15 @@ class Chunk:
     links: tuple[str, ...] = ()
     symbol: str = ""
     image: str = ""
+    cues: tuple[Cue, ...] = ()
+
+    def place_of(self, quote: str) -> Locator:
+        """Where a stretch of the text stands: of speech, the seconds in which it was said; otherwise the passage's place."""
+        if not self.cues or not isinstance(self.locator, TimeLocator) or not quote.strip():
+            return self.locator
+        found = re.search(r"\s+".join(map(re.escape, quote.split())), self.text)
+        said = [cue for cue in self.cues if found and cue.start < found.end() and found.start() < cue.end]
+        return replace(self.locator, start_s=said[0].start_s, end_s=said[-1].end_s) if said else self.locator
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready values."""
@@ -324,6 +378,7 @@ class Chunk:
             "links": list(self.links),
             "symbol": self.symbol,
             "image": self.image,
+            **({"cues": [cue.to_list() for cue in self.cues]} if self.cues else {}),
         }
 
 
@@ -345,4 +400,4 @@ def locator_from_dict(data: Mapping[str, Any]) -> Locator:
         case "cells":
             return CellLocator(data["sheet"], data["cells"])
         case _:
-            return TimeLocator(float(data["start_s"]), float(data["end_s"]), data["frame"])
+            return TimeLocator(float(data["start_s"]), float(data["end_s"]), data["frame"], data.get("slide", ""))

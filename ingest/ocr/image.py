@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pymupdf as _pymupdf
@@ -95,6 +95,27 @@ def parse_image(data: bytes, path: Path, options: ParseOptions = DEFAULT) -> Par
     )
 
 
+def read_frames(
+    data: bytes, path: PurePath, indexes: Sequence[int] | None = None, *, most_pixels: int = MAX_PIXELS
+) -> Generator[Image.Image]:
+    """Frames as they are meant to be seen, one after another.
+
+    Args:
+        path: of which errors tell the name.
+        indexes: of those that are wanted, from 0; None for all that count as pages.
+        most_pixels: of a frame, in place of `MAX_PIXELS`.
+
+    Raises:
+        InputError: the image is none, is damaged or too large, or has no such frame.
+    """
+    with _opened(data, path, most_pixels) as picture:
+        count = _count(picture, path, DEFAULT)
+        for index in range(count) if indexes is None else indexes:
+            if not 0 <= index < count:
+                raise InputError(f"{path.name} has no page {index + 1}", hint=f"it has {count}")
+            yield _frame(picture, index, most_pixels)[0]
+
+
 def image_pdf(data: bytes, path: Path) -> bytes:
     """A PDF with one page a frame, whose points are those of the boxes that `parse_image` gives.
 
@@ -116,34 +137,30 @@ def image_pdf(data: bytes, path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(data: bytes, path: Path) -> Generator[Image.Image]:
+def _opened(data: bytes, path: PurePath, most_pixels: int = MAX_PIXELS) -> Generator[Image.Image]:
     """The image, of which only the header has been read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged metadata, and sizes that are checked here
         try:
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
         except Image.DecompressionBombError as exc:
-            raise _too_large(path, str(exc)) from exc
+            raise _too_large(path, str(exc), most_pixels) from exc
         except UnidentifiedImageError as exc:
             raise InputError(f"{path.name} is damaged or no image.", hint="fetch or export the file again") from exc
         except _FAULTS as exc:
             raise InputError(f"{path.name} is a damaged image.", hint="fetch or export the file again") from exc
         with picture:
-            _check_size(picture, path)
+            if picture.width * picture.height > most_pixels:
+                raise _too_large(path, f"{picture.width} x {picture.height} pixels", most_pixels)
             yield picture
 
 
-def _check_size(picture: Image.Image, path: Path) -> None:
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_large(path, f"{picture.width} x {picture.height} pixels")
-
-
-def _too_large(path: Path, size: str) -> InputError:
-    limit = f"{MAX_PIXELS // 1_000_000} megapixels are the limit"
+def _too_large(path: PurePath, size: str, most_pixels: int) -> InputError:
+    limit = f"{most_pixels // 1_000_000} megapixels are the limit"
     return InputError(f"{path.name} is too large an image: {size}; {limit}.", hint="save it smaller")
 
 
-def _count(picture: Image.Image, path: Path, options: ParseOptions) -> int:
+def _count(picture: Image.Image, path: PurePath, options: ParseOptions) -> int:
     """How many frames are pages: all of a TIFF, the first of an animation."""
     if picture.format != "TIFF":
         return 1
@@ -164,7 +181,7 @@ def _frame_count(picture: Image.Image) -> int:
         return 1
 
 
-def _frame(picture: Image.Image, index: int) -> tuple[Image.Image, float]:
+def _frame(picture: Image.Image, index: int, most_pixels: int = MAX_PIXELS) -> tuple[Image.Image, float]:
     """A frame as it is meant to be seen, its pixels read, and how many there are to an inch.
 
     Raises:
@@ -172,7 +189,7 @@ def _frame(picture: Image.Image, index: int) -> tuple[Image.Image, float]:
     """
     try:
         picture.seek(index)
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > most_pixels:
             raise ValueError("too many pixels")
         picture.load()
         dpi = _dpi(picture)

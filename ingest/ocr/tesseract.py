@@ -119,12 +119,15 @@ class Tesseract:
         """ISO 639-1 codes of the languages that it can read."""
         return frozenset(language for language, packs in PACKS.items() if self.packs.intersection(packs))
 
-    def read(self, raster: Raster, packs: str, *, is_one_block: bool = False, timeout_s: float = math.inf) -> list[TextLine]:
+    def read(
+        self, raster: Raster, packs: str, *, is_one_block: bool = False, page_mode: str = "", timeout_s: float = math.inf
+    ) -> list[TextLine]:
         """The lines on a raster in reading order. About 1.2 s of CPU for a page of 2,700 letters.
 
         Args:
             packs: one or several, as Tesseract takes them ("ara+eng").
             is_one_block: take the raster for one column of text.
+            page_mode: Tesseract's `--psm`, where the caller knows what it shows; otherwise by its columns.
             timeout_s: a lower limit than `call_s`.
 
         Raises:
@@ -132,7 +135,7 @@ class Tesseract:
             InputError: Tesseract failed.
         """
         # Looking for columns where there are none, Tesseract finds some between the words of Korean and Thai.
-        page_mode = "6" if is_one_block else "3" if raster.has_columns() else "4"
+        page_mode = page_mode or ("6" if is_one_block else "3" if raster.has_columns() else "4")
         output = self._run(raster, ["-l", packs, "--psm", page_mode, "hocr", "txt"], timeout_s)
         return _parse(output, 72 / raster.dpi)
 

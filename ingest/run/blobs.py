@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from phidex.errors import ConfigError, InputError, NotFoundError, ServiceError
 
@@ -73,6 +73,20 @@ class Blobs:
                 return bytes(files.cat_file(path))
             except FileNotFoundError as exc:
                 raise NotFoundError(f"there is no blob {identity}", hint="ingest its document again") from exc
+
+    def open(self, identity: str) -> BinaryIO:
+        """The blob as a file, to be read in parts; it is for the caller to close.
+
+        Raises:
+            NotFoundError: there is no such blob.
+        """
+        with self._translated():
+            files, path = self._path(identity)
+            try:
+                opened: BinaryIO = files.open(path, "rb")
+            except FileNotFoundError as exc:
+                raise NotFoundError(f"there is no blob {identity}", hint="ingest its document again") from exc
+            return opened
 
     def exists(self, identity: str) -> bool:
         """Whether there is such a blob."""

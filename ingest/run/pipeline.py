@@ -33,6 +33,7 @@ from phidex.ingest.run.sink import Content, Details, Piece, Sink
 from phidex.ingest.run.worker import Page
 from phidex.ingest.run.workers import LostWorkerError, Pool, WorkerPool
 from phidex.ingest.sources.discover import discover, source_id
+from phidex.ingest.speech.options import SpeechOptions
 from phidex.settings import IngestSettings
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def ingest_files(
     listeners: Listeners | None = None,
     pool: Pool | None = None,
     describe: Describe | None = None,
+    speech: SpeechOptions | None = None,
     hashes: Hashes | None = None,
 ) -> IngestReport:
     """Ingest what is named; a file that fails is reported and spoils nothing else.
@@ -90,6 +92,7 @@ def ingest_files(
         dry_run: write nothing, and report what would change.
         pool: where files are prepared; None for worker processes of this machine. It is left open.
         describe: puts pictures into words; None leaves them without.
+        speech: how speech is recognised in recordings without transcripts; None: it is not.
         hashes: kept by the caller from run to run, spares reading files that look unchanged.
 
     Raises:
@@ -101,6 +104,7 @@ def ingest_files(
         raise InputError("a part of a repository says nothing of what is gone from the rest", hint="sync without `only`")
     kept, told = "" if dry_run else blobs, listeners or Listeners()
     recipe = replace(recipe_of(settings, sink, blobs=kept, analysed=not dry_run), describe=describe)
+    recipe = replace(recipe, options=replace(recipe.options, speech=speech or SpeechOptions()))
     planner = Planner(sink.name, sink.known(), recipe, None if tags is None else tuple(tags), source_id, hashes)
     find = partial(discover, targets, exclude=exclude, settings=settings, ref=ref, only=only, on_progress=told.fetch)
     with contextlib.ExitStack() as stack:
@@ -133,6 +137,7 @@ def recipe_of(settings: IngestSettings, sink: Sink, *, blobs: str = "", analysed
         chunk_tokens=settings.chunk_tokens,
         tokenizer=settings.tokenizer,
         max_file_mb=settings.max_file_mb,
+        max_recording_mb=settings.max_recording_mb,
         memory_mb=settings.memory_mb,
         analyse=sink.analyse if analysed else None,
         blobs=blobs,

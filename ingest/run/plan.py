@@ -21,6 +21,9 @@ from phidex.ingest.run.report import FileReport, Outcome
 from phidex.ingest.run.sink import Details, Known
 from phidex.ingest.sources.found import Found
 from phidex.ingest.sources.remote import target_kind
+from phidex.ingest.speech.beside import DECKS, companions_of, hash_companions
+from phidex.ingest.video.containers import RECORDINGS
+from phidex.ingest.video.speakers import corrected_names
 
 Hashes = dict[Path, tuple[tuple[int, int, int], str]]
 """What was hashed before: size, time of change and inode, and the SHA-256. For one process that looks again and again."""
@@ -165,6 +168,7 @@ class Planner:
             return Done(FileReport(shown, outcome, reason=printable(found.reason), hint=hint), found)
         try:
             sha256, size = self._hash(found.path)
+            sha256 = hash_companions(sha256, _companions(found))
         except InputError as exc:
             return Done(FileReport(shown, "failed", reason=printable(exc.message), hint=exc.hint), found)
         own = self._by_uri.get(uri)
@@ -183,7 +187,7 @@ class Planner:
         primary = entry.uri
         digest = self.recipe.digest(sha256, suffix_of(primary))
         moved = uri != primary and _is_gone(primary)
-        if is_current(entry.digest, digest) and not moved:
+        if self._is_current(entry, digest) and not moved:
             return self._step_unread(found, uri, shown, own)
         if sha256 != entry.sha256:  # of a primary: its aliases have other bytes from now on
             self._orphans += [path for path in map(file_of, entry.also) if path]
@@ -221,7 +225,7 @@ class Planner:
                 entry.digest = self.recipe.digest(sha256, suffix_of(uri))
                 self._by_uri[uri] = same
                 return self._work(found, shown, same, size, "replaced", reason)
-            if entry.tags == self._tags(entry) and is_current(entry.digest, self.recipe.digest(sha256, suffix_of(uri))):
+            if entry.tags == self._tags(entry) and self._is_current(entry, self.recipe.digest(sha256, suffix_of(uri))):
                 entry.also = (*entry.also, uri)
                 self._by_uri[uri] = same
                 return Alias(shown, same, uri, f"the same bytes as {_name(entry.uri)}", found)
@@ -235,6 +239,8 @@ class Planner:
     def _work(self, found: Found, shown: str, identity: str, size: int, outcome: Outcome, reason: str) -> Work:
         self._number += 1
         entry = self._sources[identity]
+        companions = _companions(found)
+        before = self.known.get(identity)
         entry.metadata = None
         self._named[identity] = entry.also
         task = Task(
@@ -249,6 +255,9 @@ class Planner:
             keep=found.keep,
             tags=entry.tags,
             also=entry.also,
+            companions=companions,
+            deck_id=next((self._id_of(path) for path in companions if path.suffix.lower() in DECKS), ""),
+            speakers=corrected_names(before.metadata) if before else {},
         )
         return Work(found, shown, task, outcome, reason)
 
@@ -257,6 +266,14 @@ class Planner:
         entry = self._sources[own]
         entry.also = tuple(alias for alias in entry.also if alias != uri)
         del self._by_uri[uri]
+
+    def _is_current(self, entry: _Entry, digest: str) -> bool:
+        return is_current(entry.digest, digest, self.recipe.options.speech.identity())
+
+    def _id_of(self, path: Path) -> str:
+        """The id that a file has as a source, or would get."""
+        uri = path.resolve().as_uri()
+        return self._by_uri.get(uri) or self.source_id(self.collection, uri)
 
     def _tags(self, entry: _Entry) -> tuple[str, ...]:
         return entry.tags if self.tags is None else self.tags
@@ -271,16 +288,21 @@ class Planner:
 
     def _hash(self, path: Path) -> tuple[str, int]:
         if self.hashes is None:
-            return hash_file(path, self.recipe.max_file_mb)
+            return hash_file(path, self.recipe.most_mb(path))
         try:
             status = path.stat()
         except OSError:
-            return hash_file(path, self.recipe.max_file_mb)  # which says what is wrong
+            return hash_file(path, self.recipe.most_mb(path))  # which says what is wrong
         stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
         kept = self.hashes.get(path)
         if kept is None or kept[0] != stamp:
-            kept = self.hashes[path] = (stamp, hash_file(path, self.recipe.max_file_mb)[0])
+            kept = self.hashes[path] = (stamp, hash_file(path, self.recipe.most_mb(path))[0])
         return kept[1], status.st_size
+
+
+def _companions(found: Found) -> tuple[Path, ...]:
+    """What is read with a recording; what was unpacked or downloaded has nothing beside it."""
+    return companions_of(found.path) if found.path.suffix.lower() in RECORDINGS and not found.keep else ()
 
 
 def file_of(uri: str) -> Path | None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,11 +28,17 @@ from phidex.ingest.options import DEFAULT, ParseOptions
 from phidex.ingest.parse import heeds_options, parse_file
 from phidex.ingest.records import Chunk, Parsed, Source
 from phidex.ingest.run.sink import Piece
+from phidex.ingest.speech.beside import SUBTITLES, hash_companions
 from phidex.ingest.tokens import TokenStarts, load_token_starts
+from phidex.ingest.video.containers import RECORDINGS
+from phidex.ingest.video.speakers import with_names
 
 OnPage = Callable[[int, int], None]
 
 _VERSION = "chunks/2"  # changes whenever the same bytes would give other chunks
+_CAPTIONS_VERSION = "captions/1"  # likewise, of subtitle files alone
+_APART = ("on_page", "passwords", "timeout_s", "speech", "companions", "deck_id")  # options that no digest depends on as such
+_SPEECH, _LOST = "speech:", "lost"  # marks behind a digest
 _LARGE_BYTES = 64 << 20
 _ANALYSES_A_BEAT = 64  # chunks analysed between two signs of life
 
@@ -50,6 +58,7 @@ class Recipe:
     chunk_tokens: int = 256
     tokenizer: Path | None = None
     max_file_mb: int = 1024
+    max_recording_mb: int = 20_480
     memory_mb: int = 2048
     analyse: Callable[[Chunk], Any] | None = None
     blobs: str = ""
@@ -63,10 +72,15 @@ class Recipe:
         """
         heeds = heeds_options(suffix)
         told = ((one.name, getattr(self.options, one.name)) for one in fields(self.options) if heeds)
-        options = (f"{name}={value!r}" for name, value in told if name not in ("on_page", "passwords", "timeout_s"))
+        options = (f"{name}={value!r}" for name, value in told if name not in _APART)
         parts = (sha256, _VERSION, str(self.chunk_tokens), str(self.tokenizer or ""), *options)
         parts += ("described",) * (heeds and self.describe is not None)
+        parts += (_CAPTIONS_VERSION,) * (suffix in SUBTITLES)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
+
+    def most_mb(self, path: Path) -> int:
+        """How large a file of that name may be."""
+        return self.max_recording_mb if path.suffix.lower() in RECORDINGS else self.max_file_mb
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,10 @@ class Task:
         metadata: added to what the document says of itself.
         keep: whether the bytes go to the blobs too, since the uri is no file of this machine.
         data: the bytes, for a worker that cannot see `path`.
+        companions: of a recording, the files that are read with it (`ingest/speech/beside.py`).
+        deck_id: of a recording, the source that the deck among them is.
+        speakers: of a recording, corrected names by those that were found.
+        beside: the bytes of the companions by their names, for a worker that cannot see them.
     """
 
     number: int
@@ -94,6 +112,15 @@ class Task:
     tags: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     data: bytes | None = None
+    companions: tuple[Path, ...] = ()
+    deck_id: str = ""
+    speakers: Mapping[str, str] = field(default_factory=dict[str, str])
+    beside: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether its name is a recording's."""
+        return self.path.suffix.lower() in RECORDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +160,8 @@ def prepare(task: Task, on_page: OnPage | None = None) -> Prepared | Failed:
     """
     started = time.monotonic()
     try:
-        prepared = _prepare(task, on_page)
+        with _landed(task) as here:
+            prepared = _prepare(here, on_page)
         return replace(prepared, seconds=time.monotonic() - started)
     except PhidexError as exc:  # the file's fault, or there is no place for its pictures
         reason, hint, detail = exc.message, exc.hint, ""
@@ -157,9 +185,29 @@ def until_installed(digest: str) -> str:
     return f"{digest}@{installed()}"
 
 
-def is_current(committed: str, digest: str) -> bool:
-    """Whether what was committed is what would be made now."""
-    return committed == digest or ("@" in committed and committed == until_installed(digest))
+def is_current(committed: str, digest: str, speech: str = "none") -> bool:
+    """Whether what was committed is what would be made now.
+
+    Args:
+        speech: how speech is recognised now (`SpeechOptions.identity`): of concern where recognition was needed.
+    """
+    made, *marks = committed.split("@")
+    states = [mark for mark in marks if not mark.startswith((_SPEECH, _LOST))]
+    if made != digest or _LOST in marks or any(mark != _SPEECH + speech for mark in marks if mark.startswith(_SPEECH)):
+        return False
+    return not states or until_installed(digest) == f"{digest}@{states[0]}"
+
+
+def _marked(digest: str, parsed: Parsed, speech: str) -> str:
+    """The digest with what else the content depends on: what is installed, and how speech is recognised."""
+    digest = until_installed(digest) if parsed.lacks_tesseract else digest
+    match parsed.lacks_speech:
+        case "set-up":
+            return f"{digest}@{_SPEECH}{speech}"
+        case "pieces":
+            return f"{digest}@{_LOST}"
+        case _:
+            return digest
 
 
 def printable(text: Path | str) -> str:
@@ -178,7 +226,8 @@ def hash_file(path: Path, max_file_mb: int) -> tuple[str, int]:
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for its writer
             raise InputError("not a regular file", hint="name a file or a folder")
         if status.st_size > max_file_mb << 20:
-            raise InputError(f"larger than {max_file_mb} MB", hint="raise PHIDEX_INGEST__MAX_FILE_MB to take it")
+            name = "MAX_RECORDING_MB" if path.suffix.lower() in RECORDINGS else "MAX_FILE_MB"
+            raise InputError(f"larger than {max_file_mb} MB", hint=f"raise PHIDEX_INGEST__{name} to take it")
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest(), status.st_size
     except OSError as exc:
@@ -205,21 +254,39 @@ def _read(path: Path) -> bytes:
         raise _unreadable(exc) from exc
 
 
+@contextmanager
+def _landed(task: Task) -> Generator[Task]:
+    """The task with a recording's files in a folder of this machine, where they came with it."""
+    if task.data is None or not task.is_recording:
+        yield task
+        return
+    with tempfile.TemporaryDirectory(prefix="recording-") as name:
+        folder = Path(name)
+        path = folder / task.path.name
+        path.write_bytes(task.data)
+        for beside, data in task.beside.items():
+            (folder / beside).write_bytes(data)
+        yield replace(task, path=path, data=None, companions=tuple(folder / beside for beside in task.beside), beside={})
+
+
 def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
     recipe = task.recipe
     stamp = None
-    if task.data is None and task.size_bytes > _LARGE_BYTES:  # a parser that can will read it piece by piece
+    large = task.size_bytes > _LARGE_BYTES or task.is_recording
+    if task.data is None and large:  # a parser that can will read it piece by piece
         data, stamp = None, _stamp(task.path)
-        sha256, size = hash_file(task.path, recipe.max_file_mb)
+        sha256, size = hash_file(task.path, recipe.most_mb(task.path))
     else:  # hashed again, of what is parsed: the file may have changed since it was found
         data = _read(task.path) if task.data is None else task.data
         sha256, size = hashlib.sha256(data).hexdigest(), len(data)
-    parsed = parse_file(task.path, data, replace(recipe.options, on_page=on_page))
+    original_sha256, sha256 = sha256, hash_companions(sha256, task.companions)
+    options = replace(recipe.options, on_page=on_page, companions=task.companions, deck_id=task.deck_id)
+    parsed = with_names(parse_file(task.path, data, options), task.speakers)
     beat = (lambda: on_page(0, 0)) if on_page else (lambda: None)
     if recipe.describe:
         parsed = describe_figures(parsed, recipe.describe, beat)
     beat()
-    images, original = _store(task, parsed, data, sha256)
+    images, original = _store(task, parsed, data, original_sha256)
     if data is None and _stamp(task.path) != stamp:
         raise InputError("changed while it was read", hint="ingest it again once nobody writes to it")
     del data
@@ -241,9 +308,7 @@ def _prepare(task: Task, on_page: OnPage | None) -> Prepared:
         if len(pieces) % _ANALYSES_A_BEAT == 0:
             beat()
     blobs = tuple(dict.fromkeys((*filter(None, images), *filter(None, (original,)))))
-    digest = recipe.digest(sha256, suffix_of(task.uri))
-    if parsed.lacks_tesseract:
-        digest = until_installed(digest)
+    digest = _marked(recipe.digest(sha256, suffix_of(task.uri)), parsed, recipe.options.speech.identity())
     return Prepared(task.number, source, digest, pieces, parsed.warnings, blobs)
 
 

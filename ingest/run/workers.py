@@ -229,7 +229,7 @@ class WorkerPool:
                 yield from self._bury(worker)
 
     def _time_limit_s(self, task: Task) -> float:
-        return file_limit_s(self._timeout_s, task.size_bytes)
+        return file_limit_s(self._timeout_s, task.size_bytes, recording=task.is_recording)
 
     # Life and death
 

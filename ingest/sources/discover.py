@@ -23,6 +23,8 @@ from phidex.ingest.sources.found import Found, Scope, Skipped, Skips
 from phidex.ingest.sources.remote import parse_git_url, target_kind
 from phidex.ingest.sources.spool import Spool
 from phidex.ingest.sources.walk import walk_folder, why_not_a_file
+from phidex.ingest.speech.beside import DECKS, SUBTITLES, companions_of, recordings_of
+from phidex.ingest.video.containers import RECORDINGS
 from phidex.settings import IngestSettings
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class Discovery:
     def __init__(self, targets: Sequence[str | Path], scope: Scope) -> None:
         self._targets, self._named_again = _distinct(targets)
         self._scope = scope
+        self._named = {os.path.realpath(target) for target in targets if target_kind(target) == "path"}
         self._seen: set[str] = set()
         self._files = self._all()
 
@@ -141,10 +144,13 @@ class Discovery:
         """The files of a target that were not found before; its failure comes as one more that failed."""
         try:
             for found in read():
-                if self._is_new(found):
-                    yield found
-                else:
+                if not self._is_new(found):
                     self._scope.spool.release(found.path)
+                elif self._is_read_with_another(found):
+                    self._scope.skips.add("read with their recordings", found.shown or str(found.path))
+                else:
+                    yield found
+                    yield from self._deck_of(found)
         except PhidexError as exc:
             shown = _shown(target)
             yield Found(Path(shown), shown=shown, reason=exc.message, failed=True, hint=exc.hint)
@@ -166,6 +172,24 @@ class Discovery:
             return False
         self._seen.add(key)
         return True
+
+    def _is_read_with_another(self, found: Found) -> bool:
+        """Whether these are subtitles of a recording that is found too; those that are named without theirs stand alone."""
+        if found.path.suffix.lower() not in SUBTITLES or found.keep or found.reason:
+            return False
+        recordings = recordings_of(found.path, RECORDINGS)
+        if os.path.realpath(found.path) not in self._named:
+            return bool(recordings)
+        return any(os.path.realpath(recording) in self._named for recording in recordings)
+
+    def _deck_of(self, found: Found) -> Iterator[Found]:
+        """The slide deck beside a recording that is named by itself: its pages are cited where the recording shows them."""
+        if found.path.suffix.lower() not in RECORDINGS or os.path.realpath(found.path) not in self._named:
+            return
+        for path in companions_of(found.path):
+            deck = Found(path)
+            if path.suffix.lower() in DECKS and self._is_new(deck):
+                yield deck
 
     def _target(self, target: str | Path) -> Iterator[Found]:
         match target_kind(target):
