@@ -3,7 +3,7 @@
     file, page, boxes, quote -> pixels of the page -> marks multiplied onto them -> PNG
 
 Marks are painted onto the pixels, so that neither the file nor its content streams are touched, and black text stays black.
-PyMuPDF must not be used from several threads at once: servers call this in a process of its own (`ui/picture.py`).
+PyMuPDF must not be used from several threads at once: servers call this in a process of its own (`ingest/pdf/painter.py`).
 """
 
 from __future__ import annotations
