@@ -24,6 +24,8 @@ NAMES = (  # the timings first, on a machine that is still cool and quiet
     "packing",
     "cache",
     "overhead",
+    "keyframes",
+    "rest",
     "ingest",
     "edit",
     "code",
@@ -31,15 +33,18 @@ NAMES = (  # the timings first, on a machine that is still cool and quiet
     "reworded",
     "manuals",
     "summary",
+    "meetings",
     "codesearch",
     "routing",
+    "claims",
     "expansion",
     "robust",
     "tables",
     "ocr",
+    "slides",
 )
 
-PEERED = {"ingest", "code", "xquad", "reworded", "manuals", "codesearch"}
+PEERED = {"keyframes", "ingest", "code", "xquad", "reworded", "manuals", "codesearch"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

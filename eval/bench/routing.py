@@ -6,14 +6,18 @@ sees them from the words. Cost of an answer: parameters at work for each token. 
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from phidex.eval.bench.options import ROOT, Options
+from phidex.errors import InputError
+from phidex.eval.bench.options import Options
 from phidex.eval.bench.table import Cell, Check, Outcome, Table
+from phidex.eval.formats.lines import read_rows, string_of
+from phidex.eval.records import Fault
 from phidex.generation.answer import Role
 from phidex.generation.models.table import MODELS
 from phidex.generation.routing.kind import KINDS, Kind, kind_of
@@ -21,7 +25,7 @@ from phidex.generation.routing.route import Asked, choose_route
 from phidex.retrieval.query.understand import understand
 from phidex.settings import ChatSettings
 
-QUESTIONS = ROOT / "eval" / "data" / "routing.jsonl"
+QUESTIONS = Path(__file__).resolve().parents[1] / "data" / "routing.jsonl"
 _SURE = 0.5  # of a question's language
 _SETTINGS = ChatSettings(url="http://127.0.0.1:9/v1", moe="phi-3.5-moe")  # pyright: ignore[reportCallIssue]  # the rest: defaults
 # Billions of parameters at work for each token: of MoE, two experts of sixteen. Source: the models' cards.
@@ -49,10 +53,23 @@ class Found:
     took_ms: float
 
 
-def load_questions() -> list[Question]:
-    """All of them."""
-    rows = [json.loads(line) for line in QUESTIONS.read_text("utf-8").splitlines()]
-    return [Question(row["question"], row["language"], row["type"], row["hard"]) for row in rows]
+def load_questions(path: Path = QUESTIONS) -> list[Question]:
+    """All of a file.
+
+    Raises:
+        InputError: a line has another form.
+    """
+    faults: list[Fault] = []
+    found = read_rows(path, _question, faults)
+    if faults:
+        raise InputError(str(faults[0]), hint='write {"question": …, "language": "en", "type": "lookup", "hard": false}')
+    return found
+
+
+def _question(row: dict[str, Any]) -> Question:
+    if row["type"] not in KINDS:
+        raise ValueError(f"there is no kind {row['type']!r}; kinds are: {', '.join(KINDS)}")
+    return Question(string_of(row, "question"), string_of(row, "language"), row["type"], bool(row.get("hard", False)))
 
 
 def route(question: Question) -> Found:
@@ -110,7 +127,7 @@ def report(found: Sequence[Found]) -> Outcome:
 
 
 def _share(hits: Sequence[bool]) -> float:
-    return sum(hits) / len(hits)
+    return sum(hits) / len(hits) if hits else 0.0
 
 
 def run(_: Options) -> Outcome:

@@ -1,0 +1,1 @@
+"""What is measured: rankings, places, texts, citations, groundedness; and how sure a mean is."""
