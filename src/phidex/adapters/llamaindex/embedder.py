@@ -1,26 +1,17 @@
-"""LlamaIndex embeddings and node postprocessors as an `Embedder` and a `Reranker` of Phidex.
-
-    LlamaIndexEmbedder(OllamaEmbedding("nomic-embed-text"))        any BaseEmbedding
-    LlamaIndexReranker(SentenceTransformerRerank(top_n=50))        any BaseNodePostprocessor that scores
-
-What they raise is translated to `ServiceError`. Needs `pip install 'phidex[llamaindex]'`; imported by who uses it only.
-"""
+"""A LlamaIndex embedding as an `Embedder` of Phidex. What it raises is translated to `ServiceError`."""
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from phidex.errors import ConfigError, ServiceError
+from phidex.errors import ServiceError
 from phidex.retrieval.embed import GIVEN, EmbedderIdentity
 from phidex.retrieval.fingerprint import PROBES, fingerprint_of
 from phidex.retrieval.store import Floats
-
-_INSTALL_HINT = "pip install 'phidex[llamaindex]'"
 
 
 class TextEmbedding(Protocol):
@@ -34,14 +25,6 @@ class TextEmbedding(Protocol):
 
     def get_text_embedding_batch(self, texts: list[str]) -> list[list[float]]:
         """A vector of each text, in order."""
-        ...
-
-
-class Postprocessor(Protocol):
-    """What is used of LlamaIndex's `BaseNodePostprocessor`."""
-
-    def postprocess_nodes(self, nodes: list[Any], query_bundle: Any = None) -> list[Any]:
-        """Nodes with scores, some left out, in another order."""
         ...
 
 
@@ -95,48 +78,6 @@ class LlamaIndexEmbedder:
     def _failed(self, exc: Exception) -> ServiceError:
         kind = type(self._embedding).__name__
         return ServiceError(f"{kind} failed: {type(exc).__name__}: {exc}", hint="see what it needs", retryable=True)
-
-
-class LlamaIndexReranker:
-    """A LlamaIndex `BaseNodePostprocessor` as a `Reranker`.
-
-    What it leaves out (`top_n`, a cutoff) is placed behind what it keeps, in the order it had. Where it gives no scores, its
-    order counts.
-
-    Raises:
-        ConfigError: llama-index-core is not installed.
-    """
-
-    def __init__(self, postprocessor: Postprocessor) -> None:
-        try:
-            self._schema: Any = importlib.import_module("llama_index.core.schema")
-        except ImportError as exc:
-            raise ConfigError("llama-index-core is not installed", hint=_INSTALL_HINT) from exc
-        self._postprocessor = postprocessor
-
-    @property
-    def name(self) -> str:
-        """See `Reranker`."""
-        model = getattr(self._postprocessor, "model", None) or getattr(self._postprocessor, "model_name", None)
-        kind = type(self._postprocessor).__name__
-        return f"{kind}/{model}" if isinstance(model, str) and model else kind
-
-    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
-        """See `Reranker`. Raises: ServiceError: the postprocessor failed."""
-        nodes = [
-            self._schema.NodeWithScore(node=self._schema.TextNode(id_=str(number), text=text), score=0.0)
-            for number, text in enumerate(passages)
-        ]
-        try:
-            kept = self._postprocessor.postprocess_nodes(nodes, query_bundle=self._schema.QueryBundle(query))
-            found = {int(node.node.node_id): node.score for node in kept}
-        except Exception as exc:
-            raise ServiceError(f"{self.name} failed: {type(exc).__name__}: {exc}", hint="see what it needs") from exc
-        if len({score for score in found.values() if score is not None}) < 2:  # it only orders, or only leaves out
-            found = {number: float(len(found) - place) for place, number in enumerate(found)}
-        kept_scores = {number: float(score or 0.0) for number, score in found.items()}
-        last = min(kept_scores.values(), default=0.0)
-        return [kept_scores.get(number, last - 1.0 - number) for number in range(len(passages))]
 
 
 def _normalised(vectors: Floats) -> Floats:
