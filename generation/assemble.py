@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from phidex.generation.chat_wire import Message
+from phidex.generation.chat_wire import Message, Usage
 from phidex.generation.conversation import Conversation
 from phidex.generation.prompt import answer_messages, follow_up_messages, part_messages
+from phidex.generation.recap import Compact, recap_of
 from phidex.generation.weigh import Scale
 from phidex.retrieval.context.place import Number, canonical, from_one
 from phidex.retrieval.hit import Hit
@@ -20,7 +21,6 @@ from phidex.settings import PackSettings
 
 _FIRST_SHARE = 0.75  # of a conversation's window that its first question may take
 _RECAP_SHARE = 0.125  # of the window that what was said before may take after a compaction
-_RECAP_CHARS = 800  # of one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class Prompt:
         new: the blocks that come with this question.
         afresh: the prompt shares nothing with the turn before.
         parts: the prompts of the parts, where the documents are read one part at a time (`context.plan`).
+        note: what was done to come to it, for the route's reason; empty where there is nothing to say.
+        warnings: what was left out of it.
+        usages: of the requests that were made for it.
     """
 
     messages: list[Message]
@@ -41,6 +44,9 @@ class Prompt:
     recap: str = ""
     afresh: bool = True
     parts: tuple[tuple[Message, ...], ...] = ()
+    note: str = ""
+    warnings: tuple[str, ...] = ()
+    usages: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,13 @@ class Assembler:
 
     Args:
         window: of the served model in tokens; None where it is not known.
+        compact: sums up what a conversation's prompt has no more room for; default: without a model.
     """
 
     pack: PackSettings
     scale: Scale
     window: int | None = None
+    compact: Compact | None = None
 
     @property
     def budget(self) -> int:
@@ -98,7 +106,7 @@ class Assembler:
             follow_up = self._follow_up(question, hits, conversation, limit)
             if follow_up is not None:
                 return follow_up
-        recap = self._recap(conversation, int(limit * _RECAP_SHARE)) if conversation.turns else ""
+        recap = self.recap(conversation, limit)
 
         def measure(blocks: Sequence[PackedBlock]) -> int:
             return self.scale.prompt(answer_messages(question, blocks, recap=recap))
@@ -238,23 +246,9 @@ class Assembler:
     def _weight(self, hit: Hit) -> int:
         return hit.chunk.token_count or len(hit.chunk.text) // 4
 
-    def _recap(self, conversation: Conversation, room: int) -> str:
-        """The latest questions and answers that `room` tokens hold, in order."""
-        lines = [
-            f"Question: {turn.question}\nAnswer: {_shortened(turn.answer if turn.found else turn.reply)}"
-            for turn in conversation.turns
-        ]
-        kept: list[str] = []
-        for line, tokens in zip(reversed(lines), reversed(self.scale.each(lines)), strict=True):
-            room -= tokens + 4
-            if room < 0:
-                break
-            kept.append(line)
-        return "\n".join(["Earlier in this conversation:", *reversed(kept)]) if kept else ""
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _RECAP_CHARS else f"{text[: _RECAP_CHARS - 1]}…"
+    def recap(self, conversation: Conversation, limit: int) -> str:
+        """What was said before, in an eighth of `limit` tokens; empty where nothing was."""
+        return recap_of(conversation, int(limit * _RECAP_SHARE), self.scale, self.compact)
 
 
 def _part(number: int, context: Context) -> MapPart:

@@ -10,25 +10,24 @@ import contextlib
 import inspect
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeGuard
 
 import httpx
 
-from phidex.errors import ConfigError, IncompleteAnswerError, PhidexError, ServiceError
-from phidex.generation.chat_connection import Connection
+from phidex.errors import ConfigError, PhidexError, ServiceError
+from phidex.generation.chat_connection import Connection, socket_of
 from phidex.generation.chat_count import Separator, count_joined, find_separator
 from phidex.generation.chat_faults import (
     HTTPX_ERRORS,
-    URL_HINT,
+    BusyError,
     Refusal,
-    fault_of_exception,
+    check_event_stream,
     fault_of_refusal,
-    read_refusal,
+    fault_of_stream,
     shown_url,
 )
 from phidex.generation.chat_wire import (
@@ -54,6 +53,7 @@ logger = logging.getLogger(__name__)
 
 _WINDOW_KEYS = ("max_model_len", "context_length", "context_window")  # vLLM, several routers, Groq
 _HAS_NO_COUNTER = (400, 404, 405, 422, 501)
+_HAS_NO_LOGPROBS = (400, 403, 422, 501)
 
 
 class _CannotCountError(Exception):
@@ -104,7 +104,24 @@ class ChatModel(Protocol):
         ...
 
 
-def takes_extra(chat: ChatModel) -> bool:
+class FormedChat(ChatModel, Protocol):
+    """A chat model that passes further fields of a request on to its server."""
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        cancelled: threading.Event | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Generator[Delta | Done, None, None]:
+        """As `ChatModel.stream`."""
+        ...
+
+
+def takes_extra(chat: ChatModel) -> TypeGuard[FormedChat]:
     """Whether its `stream` passes further fields of a request (`extra`) on to the server."""
     return "extra" in inspect.signature(chat.stream).parameters
 
@@ -127,6 +144,7 @@ class OpenAIChat:
         self._endpoint: Endpoint | None = None
         self._counts = CountCache()
         self._separators: dict[str, Separator] = {}  # by model
+        self._tells_logprobs = True
 
     def __repr__(self) -> str:
         return f"OpenAIChat({shown_url(self._url)!r})"
@@ -160,8 +178,7 @@ class OpenAIChat:
 
         Closing the generator (`contextlib.closing`, or `break` out of its only loop) closes the response, and vLLM then
         stops within half a second. `cancelled` does the same from another thread, even while the server is silent; the
-        generator then ends without a `Done`. Where a server holds its headers back until the first token (vLLM does not),
-        `cancelled` acts only once they come.
+        generator then ends without a `Done`.
 
         Args:
             messages: the conversation; control tokens in it are the caller's to break (`control.py`).
@@ -169,7 +186,8 @@ class OpenAIChat:
             max_tokens: upper bound of the answer; default: the settings'.
             temperature: default: the settings'.
             cancelled: an event that another thread may set.
-            extra: further fields of the request, for this server.
+            extra: further fields of the request, for this server; a server that refuses `logprobs` is asked without them
+                from then on.
 
         Raises:
             ConfigError: wrong key, URL or model name.
@@ -183,29 +201,51 @@ class OpenAIChat:
             model=model,
             max_tokens=self._settings.max_answer_tokens if max_tokens is None else max_tokens,
             temperature=self._settings.temperature if temperature is None else temperature,
-            extra=dict(extra or {}),
+            extra={key: value for key, value in (extra or {}).items() if key != "logprobs" or self._tells_logprobs},
         )
-        deadline = time.monotonic() + self._settings.first_token_timeout_s
+        limit_s = self._settings.first_token_timeout_s
+        deadline = time.monotonic() + limit_s
+        attempt = 0
+        while (response := self._opened(body, model, limit_s, cancelled)) is not None:
+            try:
+                with contextlib.closing(response):
+                    yield from self._answer(response, deadline, cancelled)
+                return
+            except BusyError:  # said inside the stream, before any text
+                if attempt == self._settings.retries or time.monotonic() > deadline:
+                    raise
+            if self._connection.pause(attempt, cancelled):
+                return
+            attempt += 1
+
+    def _opened(
+        self, body: dict[str, Any], model: str, limit_s: float, cancelled: threading.Event | None
+    ) -> httpx.Response | None:
+        """The open response to a request; None where it was cancelled."""
+        url = f"{self._url}/chat/completions"
         try:
-            response = self._connection.send("POST", f"{self._url}/chat/completions", body, cancelled=cancelled)
+            response = self._connection.send("POST", url, body, timeout_s=limit_s, cancelled=cancelled)
+            if isinstance(response, Refusal) and "logprobs" in body and response.status in _HAS_NO_LOGPROBS:
+                del body["logprobs"]
+                response = self._connection.send("POST", url, body, timeout_s=limit_s, cancelled=cancelled)
+                self._tells_logprobs = isinstance(response, Refusal)  # or something else was refused
+            if isinstance(response, Refusal):
+                raise self._refused(response, model, cancelled)
         except ServiceError:
             if cancelled and cancelled.is_set():
-                return
+                return None
             raise
-        if isinstance(response, Refusal):
-            raise self._refused(response, model)
-        with contextlib.closing(response):
-            _check_event_stream(response, self._url)
-            yield from self._answer(response, deadline, cancelled)
+        return response
 
     def _answer(
         self, response: httpx.Response, deadline: float, cancelled: threading.Event | None
     ) -> Generator[Delta | Done, None, None]:
         reader = AnswerReader()
         cause: Exception | None = None
-        with Watch(_socket_of(response), cancelled) as watch:
+        with Watch(socket_of(response), cancelled) as watch:
             watch.arm(deadline - time.monotonic())
             try:
+                check_event_stream(response, self._url)
                 for chunk in response.iter_bytes():
                     events = reader.events
                     for delta in reader.feed(chunk):
@@ -221,27 +261,14 @@ class OpenAIChat:
             logger.info("chat.cancelled")
             return
         if cause and not reader.finished:
-            raise self._broken(cause, reader, late=watch.verdict == "late") from cause
+            raise fault_of_stream(cause, reader.partial, self._settings, late=watch.verdict == "late") from cause
         if watch.verdict == "late" and not reader.finished:
-            raise self._broken(None, reader, late=True)
+            raise fault_of_stream(None, reader.partial, self._settings, late=True)
         yield reader.done()
 
-    def _broken(self, cause: Exception | None, reader: AnswerReader, *, late: bool) -> PhidexError:
-        """The error of a stream that did not end as it should."""
-        where = shown_url(self._url)
-        if late and not reader.partial:
-            hint = "the server is overloaded or the prompt long: see PHIDEX_CHAT__FIRST_TOKEN_TIMEOUT_S"
-            seconds = self._settings.first_token_timeout_s
-            return ServiceError(f"{where} sent no token within {seconds:g} s", hint=hint, retryable=True)
-        if late:
-            message = f"{where} stopped in the middle of the answer for {self._settings.stall_timeout_s:g} s"
-            return IncompleteAnswerError(message, partial=reader.partial, hint="ask again")
-        if isinstance(cause, IncompleteAnswerError):
-            return cause
-        error = cause if isinstance(cause, ServiceError) else fault_of_exception(cause or EOFError(), self._url).error
-        return IncompleteAnswerError(error.message, partial=reader.partial, hint=error.hint)
-
-    def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
+    def count_tokens(
+        self, text: Sequence[Message] | str, *, model: str, cancelled: threading.Event | None = None
+    ) -> int | None:
         """Returns what `text` costs in the served model's own tokens; None where the endpoint cannot count (only vLLM can).
 
         Of messages: the whole prompt, with the chat markup and the opening of the answer, as `Usage.prompt_tokens` will
@@ -249,16 +276,17 @@ class OpenAIChat:
 
         Raises:
             ConfigError: the model is not served.
+            StoppedError: `cancelled` was set.
             ServiceError: the server cannot be reached or failed.
         """
         if self._endpoint and not self._endpoint.can_count:
             return None
         if isinstance(text, str):
-            return self._ask_count({"prompt": sendable(text), "add_special_tokens": False}, model)
+            return self._ask_count({"prompt": sendable(text), "add_special_tokens": False}, model, cancelled)
         body = {"messages": turns(list(text)), "add_generation_prompt": True}
 
         def asked(_: Sequence[str]) -> list[int]:
-            count = self._ask_count(body, model)
+            count = self._ask_count(body, model, cancelled)
             if count is None:
                 raise _CannotCountError
             return [count]
@@ -268,26 +296,26 @@ class OpenAIChat:
         except _CannotCountError:
             return None
 
-    def _ask_count(self, body: dict[str, Any], model: str) -> int | None:
-        reply = self._tokenize(body, model)
+    def _ask_count(self, body: dict[str, Any], model: str, cancelled: threading.Event | None) -> int | None:
+        reply = self._tokenize(body, model, cancelled)
         return None if reply is None else as_count(reply.get("count"))
 
-    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
+    def count_each(self, texts: Sequence[str], *, model: str, cancelled: threading.Event | None = None) -> list[int] | None:
         """Returns what `count_tokens` says of each text, in few requests; what was counted before is remembered.
 
         Raises:
-            ConfigError, ServiceError: see `count_tokens`.
+            ConfigError, StoppedError, ServiceError: see `count_tokens`.
         """
         if self._endpoint and not self._endpoint.can_count:
             return None
         try:
-            return self._counts.each(texts, lambda unknown: self._count_texts(unknown, model), scope=model)
+            return self._counts.each(texts, lambda unknown: self._count_texts(unknown, model, cancelled), scope=model)
         except _CannotCountError:
             return None
 
-    def _count_texts(self, texts: Sequence[str], model: str) -> list[int]:
+    def _count_texts(self, texts: Sequence[str], model: str, cancelled: threading.Event | None) -> list[int]:
         def tokens(text: str) -> list[int]:
-            reply = self._tokenize({"prompt": sendable(text), "add_special_tokens": False}, model)
+            reply = self._tokenize({"prompt": sendable(text), "add_special_tokens": False}, model, cancelled)
             if reply is None:
                 raise _CannotCountError
             return as_list(reply.get("tokens"))
@@ -296,43 +324,46 @@ class OpenAIChat:
             self._separators[model] = find_separator(tokens)
         return count_joined(texts, self._separators[model], tokens)
 
-    def _tokenize(self, body: dict[str, Any], model: str) -> dict[str, Any] | None:
-        reply = self._connection.ask("POST", f"{self._connection.root}/tokenize", {"model": model, **body})
+    def _tokenize(self, body: dict[str, Any], model: str, cancelled: threading.Event | None) -> dict[str, Any] | None:
+        url = f"{self._connection.root}/tokenize"
+        reply = self._connection.ask("POST", url, {"model": model, **body}, cancelled=cancelled)
         if not isinstance(reply, Refusal):
             return reply
         if reply.status == 404 and "model" in reply.text.lower():
-            raise self._refused(reply, model)
+            raise self._refused(reply, model, cancelled)
         if reply.status in _HAS_NO_COUNTER or reply.status in (401, 403):  # behind a gate that lets only /v1 through
             return None
         raise fault_of_refusal(reply, self._url).error
 
-    def probe(self, *, refresh: bool = False) -> Endpoint:
+    def probe(self, *, refresh: bool = False, cancelled: threading.Event | None = None) -> Endpoint:
         """Returns what the endpoint serves; asked once and remembered, unless `refresh`.
 
         Raises:
             ConfigError: wrong key or URL.
+            StoppedError: `cancelled` was set.
             ServiceError: the server cannot be reached or failed.
         """
         if self._endpoint is None or refresh:
-            models = self._models()
+            models = self._models(cancelled)
             # An endpoint without a list may still count, but no name is known to ask it with.
-            can_count = bool(models) and self._counts_at(models[0].name)
+            can_count = bool(models) and self._counts_at(models[0].name, cancelled)
             self._endpoint = Endpoint(models, can_count)
             logger.info("chat.probed models=%d can_count=%s", len(models), can_count)
         return self._endpoint
 
-    def _counts_at(self, model: str) -> bool:
+    def _counts_at(self, model: str, cancelled: threading.Event | None) -> bool:
         try:
-            return self._ask_count({"prompt": "a", "add_special_tokens": False}, model) is not None
+            return self._ask_count({"prompt": "a", "add_special_tokens": False}, model, cancelled) is not None
         except ConfigError:  # it lists a name that it does not answer to
             return False
 
-    def window_tokens(self, model: str) -> int | None:
+    def window_tokens(self, model: str, *, cancelled: threading.Event | None = None) -> int | None:
         """Returns the window a model is served with, None where the endpoint does not tell; asked once."""
-        return next((served.window_tokens for served in self.probe().models if served.name == model), None)
+        models = self.probe(cancelled=cancelled).models
+        return next((served.window_tokens for served in models if served.name == model), None)
 
-    def _models(self) -> tuple[ServedModel, ...]:
-        reply = self._connection.ask("GET", f"{self._url}/models")
+    def _models(self, cancelled: threading.Event | None) -> tuple[ServedModel, ...]:
+        reply = self._connection.ask("GET", f"{self._url}/models", cancelled=cancelled)
         if isinstance(reply, Refusal):
             if reply.status in (404, 405):  # Azure's deployments list nothing
                 return ()
@@ -348,31 +379,18 @@ class OpenAIChat:
         """Tells whether the server answers now, within the connect timeout and without retries."""
         return self._connection.is_healthy()
 
-    def metrics(self) -> str:
+    def metrics(self, cancelled: threading.Event | None = None) -> str:
         """The server's own figures in Prometheus' text form; empty where it has none or does not answer now."""
-        return self._connection.read_text("/metrics")
+        return self._connection.read_text("/metrics", cancelled)
 
-    def _refused(self, refusal: Refusal, model: str) -> PhidexError:
+    def _refused(self, refusal: Refusal, model: str, cancelled: threading.Event | None) -> PhidexError:
         """The error of a refused request; an unknown model is told what there is."""
         if refusal.status == 404:
             with contextlib.suppress(PhidexError):
-                names = [served.name for served in self._models()]  # not by `probe`, which counts, and may be refused again
+                names = [
+                    served.name for served in self._models(cancelled)
+                ]  # not by `probe`, which counts, and may be refused again
                 if names and model not in names:
                     message = f"{shown_url(self._url)} does not serve {model!r}; it serves {', '.join(names)}"
                     return ConfigError(message, hint="set PHIDEX_CHAT__MINI or PHIDEX_CHAT__MOE to one of these")
         return fault_of_refusal(refusal, self._url).error
-
-
-def _socket_of(response: httpx.Response) -> socket.socket | None:
-    """The socket under a response; None where the transport has none."""
-    stream = response.extensions.get("network_stream")
-    found = stream.get_extra_info("socket") if stream is not None else None
-    return found if isinstance(found, socket.socket) else None
-
-
-def _check_event_stream(response: httpx.Response, url: str) -> None:
-    """Raises ConfigError where 200 came with a page, as a portal or a wrong URL does."""
-    kind = response.headers.get("content-type", "")
-    if kind and not kind.startswith("text/event-stream"):
-        says = read_refusal(response).text
-        raise ConfigError(f"{shown_url(url)} answers with {kind} in the place of a stream: {says}", hint=URL_HINT)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import httpx
 
 from phidex.errors import BudgetError, ConfigError, IncompleteAnswerError, InputError, PhidexError, ServiceError
-from phidex.generation.chat_wire import as_object, error_text
+from phidex.generation.chat_wire import ReportedError, as_object, error_text
+from phidex.settings import ChatSettings
 
 # Everything that httpx raises; a test holds this tuple equal to what httpx defines.
 HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -30,6 +31,10 @@ _BUSY = {408: "timed out", 429: "has too much to do", 503: "is busy or starting"
 
 class BusyError(ServiceError):
     """The server lives and has too much to do; to callers, a `ServiceError` that can be retried."""
+
+
+class StoppedError(IncompleteAnswerError):
+    """The caller wanted it no longer: neither the server's fault nor a reason to ask another one."""
 
 
 def is_dead(error: ServiceError) -> bool:
@@ -150,6 +155,9 @@ def fault_of_refusal(refusal: Refusal, url: str) -> Fault:
         return Fault(ConfigError(f"the model endpoint {where} answers with a redirect ({status})", hint=hint))
     if status == 413 or (status == 400 and (refusal.param == "input_tokens" or _TOO_LONG.search(says))):
         return Fault(BudgetError(f"the prompt does not fit the model: {says}", hint="lower PHIDEX_PACK__BUDGET_TOKENS"))
+    if status == 400 and refusal.param == "image":  # vLLM's, of more pictures than it was started for
+        hint = "set PHIDEX_CHAT__VISION_IMAGES to what the server takes in one prompt"
+        return Fault(ConfigError(f"the model server refused the pictures: {says}", hint=hint))
     if status in (400, 422):
         return Fault(InputError(f"the model server refused the request: {says}"))
     if status in (408, 429) or status >= 500:
@@ -167,3 +175,34 @@ def _busy_fault(refusal: Refusal, where: str) -> Fault:
     again = retryable and refusal.status != 408
     kind = BusyError if refusal.status in _BUSY else ServiceError
     return Fault(kind(message, hint=hint, retryable=retryable), again=again, wait_s=wait_s)
+
+
+def check_event_stream(response: httpx.Response, url: str) -> None:
+    """Raises ConfigError where 200 came with a page, as a portal or a wrong URL does."""
+    kind = response.headers.get("content-type", "")
+    if kind and not kind.startswith("text/event-stream"):
+        says = read_refusal(response).text
+        raise ConfigError(f"{shown_url(url)} answers with {kind} in the place of a stream: {says}", hint=URL_HINT)
+
+
+def fault_of_stream(cause: Exception | None, partial: str, settings: ChatSettings, *, late: bool) -> PhidexError:
+    """The error of a stream that did not end as it should.
+
+    Args:
+        partial: the text that came. Without any, what the server says inside the stream is as good as a refusal before it.
+        late: the time for the first token, or between two, has passed.
+    """
+    where = shown_url(settings.url)
+    late = late or isinstance(cause, httpx.TimeoutException)
+    if late and not partial:
+        hint = "the server is overloaded or the prompt long: see PHIDEX_CHAT__FIRST_TOKEN_TIMEOUT_S"
+        return ServiceError(f"{where} sent no token within {settings.first_token_timeout_s:g} s", hint=hint, retryable=True)
+    if late:
+        message = f"{where} stopped in the middle of the answer for {settings.stall_timeout_s:g} s"
+        return IncompleteAnswerError(message, partial=partial, hint="ask again")
+    if isinstance(cause, ReportedError) and not partial:
+        return fault_of_refusal(Refusal(cause.status, cause.said), settings.url).error
+    if isinstance(cause, IncompleteAnswerError):
+        return cause
+    error = cause if isinstance(cause, ServiceError) else fault_of_exception(cause or EOFError(), settings.url).error
+    return IncompleteAnswerError(error.message, partial=partial, hint=error.hint)

@@ -6,24 +6,41 @@ shell (asynchronous, recorded) shares all of it.
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from phidex.errors import IncompleteAnswerError, ServiceError
+from phidex.ingest.records import Picture
 
 _MAX_LINE_BYTES = 4 * 2**20  # an event of a chat stream is some hundred bytes: more is no such stream
 _END = "[DONE]"
+_LEAST_LOGPROB = -20.0  # some servers write -9999 where they know none
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture in a message: a `data:` URL, and the text that stands before it."""
+
+    url: str = field(repr=False)
+    before: str = ""
+
+
+def data_url(picture: Picture) -> str:
+    """The picture as a URL that holds it."""
+    return f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; `images`, shown before its text, are `data:` URLs."""
+    """One turn of a conversation; `images` are shown before its text, each behind its own."""
 
     role: Literal["system", "user", "assistant"]
     content: str
-    images: tuple[str, ...] = ()
+    images: tuple[ImagePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +79,26 @@ class Done:
     """The end of a whole answer.
 
     `finish_reason` is the server's: `stop`, `length` (cut at `max_tokens`), `content_filter` … `usage` is None where the
-    server reports none. `model` is the server's own first name, which need not be the one that was asked for.
+    server reports none. `model` is the server's own first name, which need not be the one that was asked for. `confidence` is
+    the geometric mean of the probabilities of the tokens that have letters or digits, where they were asked for and told.
     """
 
     finish_reason: str
     usage: Usage | None
     model: str
+    confidence: float | None = None
+
+
+class ReportedError(IncompleteAnswerError):
+    """The server said inside its stream that it failed: vLLM's way to refuse what it has no room for, once it said 200.
+
+    Args:
+        status: as HTTP would have said it; 500 where the server names none.
+    """
+
+    def __init__(self, said: str, *, partial: str, status: int) -> None:
+        super().__init__(f"the model server failed: {said}", partial=partial)
+        self.said, self.status = said, status
 
 
 class EventDecoder:
@@ -122,6 +153,7 @@ class AnswerReader:
         self._finish_reason = ""
         self._usage: Usage | None = None
         self._model = ""
+        self._logprobs, self._weighed = 0.0, 0
         self.events = 0
         self.ended = False
 
@@ -134,7 +166,7 @@ class AnswerReader:
         """Yields the text that `chunk` completes.
 
         Raises:
-            IncompleteAnswerError: the server reported a failure inside the stream.
+            ReportedError: the server reported a failure inside the stream.
             ServiceError: this is not a chat stream.
         """
         for data in self._decoder.feed(chunk):
@@ -156,7 +188,8 @@ class AnswerReader:
             raise IncompleteAnswerError("the model server ended the stream before the answer", partial=self.partial)
         if self._finish_reason == "abort":
             raise IncompleteAnswerError("the model server aborted the answer", partial=self.partial)
-        return Done(self._finish_reason, self._usage, self._model)
+        sure = math.exp(self._logprobs / self._weighed) if self._weighed else None
+        return Done(self._finish_reason, self._usage, self._model, sure)
 
     @property
     def finished(self) -> bool:
@@ -165,7 +198,8 @@ class AnswerReader:
 
     def _read(self, event: dict[str, Any]) -> str:
         if "error" in event:
-            raise IncompleteAnswerError(f"the model server failed: {error_text(event)}", partial=self.partial)
+            code = as_count(as_object(event["error"]).get("code"))
+            raise ReportedError(error_text(event), partial=self.partial, status=code if code and 400 <= code < 600 else 500)
         self._model = str(event.get("model") or self._model)
         self._usage = read_usage(event.get("usage")) or self._usage
         choices = as_list(event.get("choices"))
@@ -173,8 +207,18 @@ class AnswerReader:
             return ""
         choice = as_object(choices[0])
         self._finish_reason = str(choice.get("finish_reason") or self._finish_reason)
+        if choice.get("logprobs"):
+            self._weigh(as_list(as_object(choice["logprobs"]).get("content")))
         content = as_object(choice.get("delta")).get("content")
         return content if isinstance(content, str) else ""
+
+    def _weigh(self, tokens: list[Any]) -> None:
+        """Adds up what is told of tokens; white space, marks and what ends an answer say nothing of it."""
+        for token in map(as_object, tokens):
+            logprob, text = token.get("logprob"), token.get("token")
+            if isinstance(logprob, (int, float)) and isinstance(text, str) and any(map(str.isalnum, text)) and logprob <= 0:
+                self._logprobs += max(float(logprob), _LEAST_LOGPROB)
+                self._weighed += 1
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -251,8 +295,12 @@ def _content(message: Message) -> str | list[dict[str, Any]]:
     text = sendable(message.content)
     if not message.images:
         return text
-    shown: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
-    return [*shown, {"type": "text", "text": text}]
+    parts: list[dict[str, Any]] = []
+    for image in message.images:
+        if image.before:
+            parts.append({"type": "text", "text": sendable(image.before)})
+        parts.append({"type": "image_url", "image_url": {"url": image.url}})
+    return [*parts, {"type": "text", "text": text}]
 
 
 def sendable(text: str) -> str:

@@ -33,7 +33,14 @@ def break_control_tokens(text: str) -> str:
 
 def neutral_messages(messages: Sequence[Message]) -> list[Message]:
     """Returns the messages with every control token in them broken: what stands in a prompt speaks as its role and no other."""
-    return [replace(message, content=break_control_tokens(message.content)) for message in messages]
+    return [
+        replace(
+            message,
+            content=break_control_tokens(message.content),
+            images=tuple(replace(image, before=break_control_tokens(image.before)) for image in message.images),
+        )
+        for message in messages
+    ]
 
 
 def fenced(text: str) -> str:

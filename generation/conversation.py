@@ -56,6 +56,10 @@ class Conversation:
         blocks: every block that an answer can cite, by marker.
         start: index of the turn that the prompt begins with: the ones before it were compacted.
         model: the served name that has read the prompt; empty before the first answer, and without a model.
+        summary: of the first turns, written when the prompt had no more room for them (`recap.py`).
+        summarized: how many turns that are.
+        title: what people call it; empty for its first question.
+        collection: that it is over, where it was said.
 
     Example:
         >>> conversation = Conversation()
@@ -69,6 +73,10 @@ class Conversation:
         self.blocks: dict[int, PackedBlock] = {}
         self.start = 0
         self.model = ""
+        self.summary = ""
+        self.summarized = 0
+        self.title = ""
+        self.collection = ""
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -131,8 +139,12 @@ class Conversation:
         ]
         return {
             "version": _VERSION,
+            "title": self.title,
+            "collection": self.collection,
             "model": self.model,
             "start": self.start,
+            "summary": self.summary,
+            "summarized": self.summarized,
             "turns": [turn.to_dict() for turn in self.turns],
             "blocks": blocks,
         }
@@ -155,8 +167,11 @@ class Conversation:
                 )
             found.turns = [_turn(turn) for turn in data["turns"]]
             found.start, found.model = int(data["start"]), str(data["model"])
+            # Files of earlier versions have none of these.
+            found.title, found.collection = str(data.get("title", "")), str(data.get("collection", ""))
+            found.summary, found.summarized = str(data.get("summary", "")), int(data.get("summarized", 0))
             _ = found.window_blocks
-        except (KeyError, TypeError, ValueError, IndexError) as exc:
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as exc:
             raise InputError("this saved conversation is damaged", hint="begin a new conversation") from exc
         return found
 

@@ -65,7 +65,8 @@ def extract_answer(
     for candidate in chosen:
         marker, chunk = markers[candidate.block.marker], candidate.chunk
         lines.append(f"“{candidate.text}” [{marker}]")
-        citation = Citation(marker, candidate.block.source, chunk.locator, chunk.id, candidate.text, True)
+        place = chunk.place_of(candidate.text)
+        citation = Citation(marker, candidate.block.source, place, chunk.id, candidate.text, True)
         citations.setdefault((marker, chunk.id), citation)
     return "\n\n".join(lines), tuple(citations.values()), with_markers(context, markers)
 

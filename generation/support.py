@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from phidex.generation.facts import numbers_missing
 from phidex.ingest.sentences import sentence_spans
-from phidex.retrieval.lexical import normalize, query_vector
+from phidex.retrieval.lexical import query_vector
 
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 """A character of Chinese or Japanese: text in them is short for what it says."""
-
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
 def terms(text: str) -> frozenset[int]:
     """The distinct terms of a text, as the lexical leg sees them: words and n-grams in every script."""
     return frozenset(query_vector(text).indices.tolist())
+
+
+_LEAST = 0.05  # weight of a term that every passage has
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,17 @@ class Rarity:
 
     def weight(self, term: int) -> float:
         """At least 0.05; log((1 + passages) / (having + 0.5))."""
-        return max(0.05, math.log((1 + self.passages) / (self.having.get(term, 0) + 0.5)))
+        return max(_LEAST, math.log((1 + self.passages) / (self.having.get(term, 0) + 0.5)))
 
     def coverage(self, claim: frozenset[int], passage: frozenset[int]) -> float:
-        """The weighted share of the claim's terms that the passage has, in [0, 1]; 0 for a claim without terms."""
-        whole = sum(map(self.weight, claim))
-        return sum(map(self.weight, claim & passage)) / whole if whole else 0.0
+        """The weighted share of the claim's terms that the passage has, in [0, 1]; 0 for a claim without terms.
+
+        A term that no passage has ("whether") counts no more than one that a single passage has: in few passages, common words
+        are unseen too.
+        """
+        once = max(_LEAST, math.log((1 + self.passages) / 1.5))
+        whole = sum(min(once, self.weight(term)) for term in claim)
+        return sum(min(once, self.weight(term)) for term in claim & passage) / whole if whole else 0.0
 
 
 def best_sentence(claim: str, passage: str, rarity: Rarity) -> tuple[str, float]:
@@ -62,10 +69,9 @@ def best_sentence(claim: str, passage: str, rarity: Rarity) -> tuple[str, float]
 
 
 def numbers_agree(claim: str, passage: str) -> bool:
-    """Whether every number of the claim stands in the passage.
+    """Whether every number of the claim stands in the passage, however it is written there.
 
-    >>> numbers_agree("It was 1,200 in 1998.", "In 1998 there were 1,200."), numbers_agree("In 1999.", "In 1998.")
+    >>> numbers_agree("It was 1,200 in 1998.", "Im Jahr 1998 waren es 1.200."), numbers_agree("In 1999.", "In 1998.")
     (True, False)
     """
-    have = set(_NUMBER.findall(normalize(passage)))
-    return all(number in have for number in _NUMBER.findall(normalize(claim)))
+    return not numbers_missing(claim, passage)

@@ -16,6 +16,25 @@ _POLL_S = 0.05
 Verdict = Literal["", "late", "cancelled"]
 
 
+class EitherEvent(threading.Event):
+    """Set where one of two others is: of whoever ends what they began, each with an event that is theirs alone to set."""
+
+    def __init__(self, one: threading.Event, other: threading.Event) -> None:
+        super().__init__()
+        self._both = (one, other)
+
+    def is_set(self) -> bool:
+        """Whether one of them is."""
+        return any(event.is_set() for event in self._both)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until one of them is, or `timeout` seconds; returns whether one is."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (until is None or time.monotonic() < until):
+            self._both[0].wait(_POLL_S if until is None else max(0.0, min(_POLL_S, until - time.monotonic())))
+        return self.is_set()
+
+
 class Watch:
     """Watches `sock` from `__enter__` on; `verdict` says why it was shut down, and is empty while it was not.
 

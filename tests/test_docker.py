@@ -28,6 +28,10 @@ from tests.generation.models.test_command import PARSE
 ROOT = Path(__file__).resolve().parents[1]
 CHAT: tuple[ModelRole, ...] = ("mini", "moe", "vision")
 MACHINES = {"gpu": (141.0, 1), "gpu-multi": (80.0, 2)}  # that the file says it is for
+URLS = (
+    *("PHIDEX_CHAT__URL", "PHIDEX_CHAT__MOE_URL", "PHIDEX_CHAT__VISION_URL"),
+    *("PHIDEX_EMBED__URL", "PHIDEX_RERANK__URL", "PHIDEX_SPEECH__URL"),
+)
 OVERRIDES: list[tuple[float, int, tuple[ModelRole, ...]]] = [
     (24, 1, ("mini",)),
     (48, 1, ("mini", "vision", "embed")),
@@ -171,9 +175,10 @@ def test_the_files_own_flags_are_those_for_the_machine_that_it_names(profile: st
 
 
 @pytest.mark.parametrize("profile", sorted(MACHINES))
-def test_shares_on_each_gpu_fit_with_the_optional_services(profile: str) -> None:
+@pytest.mark.parametrize("optional", [("embed", "rerank"), ("embed", "speech")])
+def test_shares_on_each_gpu_fit_with_the_optional_services(profile: str, optional: tuple[str, ...]) -> None:
     shares: dict[str, float] = {}
-    for service in vllm_services(active(base()["services"], profile, "embed", "rerank")).values():
+    for service in vllm_services(active(base()["services"], profile, *optional)).values():
         gpu = service["environment"]["CUDA_VISIBLE_DEVICES"]
         command = service["command"]
         shares[gpu] = shares.get(gpu, 0) + float(command[command.index("--gpu-memory-utilization") + 1])
@@ -201,7 +206,7 @@ def test_a_real_vllm_takes_every_flag() -> None:
 
 def test_servers_of_one_gpu_start_one_after_another() -> None:
     for profile in MACHINES:
-        services = vllm_services(active(base()["services"], profile, "embed", "rerank"))
+        services = vllm_services(active(base()["services"], profile, "embed", "rerank", "speech"))
         before: list[tuple[str, str]] = []
         for name, service in services.items():
             gpu = service["environment"]["CUDA_VISIBLE_DEVICES"]
@@ -218,6 +223,44 @@ def test_the_app_finds_each_service_under_the_name_that_it_is_told() -> None:
         assert services[role]["networks"] == ["models"]
         served = services[role]["command"][services[role]["command"].index("--served-model-name") + 1]
         assert services["ui-gpu"]["environment"][f"PHIDEX_CHAT__{role.upper()}"] == served == MODELS[role].served
+
+
+def test_code_of_a_models_repository_is_pinned_to_a_commit() -> None:
+    for service in vllm_services(base()["services"]).values():
+        command = service["command"]
+        if "--trust-remote-code" in command:
+            for flag in ("--revision", "--code-revision"):
+                assert re.fullmatch(r"[0-9a-f]{40}", command[command.index(flag) + 1])
+
+
+def test_speech_is_served_by_an_image_that_reads_audio() -> None:
+    speech = base()["services"]["speech"]
+    written = speech["build"]["dockerfile_inline"]
+    stock = base()["services"]["mini"]["image"]
+    assert f"FROM {stock}\n" in written
+    assert f"vllm[audio]=={stock.rpartition(':v')[2]}" in written
+    assert speech["image"].endswith(stock.rpartition(":v")[2])
+    assert speech["command"][1:4] == ["--served-model-name", MODELS["speech"].served, MODELS["speech"].hub]
+    assert written.rstrip().endswith(f"USER {speech['user']}")
+
+
+def test_without_a_gpu_every_endpoint_of_yours_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each URL that is set in `.env` reaches the settings, and this machine has a name in the container."""
+    service = base()["services"]["ui"]
+    assert service["extra_hosts"] == ["host.docker.internal:host-gateway"]
+    given = {name: f"http://host.docker.internal:{8000 + port}/v1" for port, name in enumerate(URLS)}
+    given |= {"PHIDEX_CHAT__MOE": "moe", "PHIDEX_CHAT__VISION": "vision"}
+    for name in [name for name in os.environ if name.startswith("PHIDEX_")]:
+        monkeypatch.delenv(name)
+    for name, value in service["environment"].items():
+        if not name.endswith("_FILE"):
+            filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda match: given.get(match[1], match[2]), value)
+            monkeypatch.setenv(name, filled)
+    settings = load_settings()
+    chat = settings.chat
+    found = (chat.url, chat.moe_url, chat.vision_url, settings.embed.url, settings.rerank.url, settings.speech.url)
+    assert found == tuple(given[name] for name in URLS)
+    assert (chat.moe, chat.vision) == ("moe", "vision")
 
 
 def test_every_variable_of_ours_is_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

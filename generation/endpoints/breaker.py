@@ -5,10 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
+
+from phidex.errors import ServiceError
 
 _FAILURES = 3
 _REST_S = 10.0
 _LONGEST_REST_S = 120.0
+
+
+class LeftAloneError(ServiceError):
+    """A server failed so often that nothing is sent to it for a while."""
 
 
 class Breaker:
@@ -30,6 +37,14 @@ class Breaker:
         """Seconds until it may be asked again; 0 where it may be now."""
         with self._lock:
             return max(0.0, self._until - self._clock()) if self._failures >= _FAILURES else 0.0
+
+    @property
+    def state(self) -> Literal["closed", "open", "trying"]:
+        """closed: requests pass; open: none does, or the one that may has not come; trying: one is on its way."""
+        with self._lock:
+            if self._failures < _FAILURES:
+                return "closed"
+            return "trying" if self._trying else "open"
 
     def admits(self) -> bool:
         """Whether a request may be sent now: of a server that has rested, one at a time."""

@@ -7,9 +7,13 @@ from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from phidex.errors import ServiceError
+from phidex.generation.chat_faults import BusyError
 
 _LOOK_S = 0.1  # between two looks at whether a waiting request was cancelled
+
+
+class QueueFullError(BusyError):
+    """As many requests wait for a role as may."""
 
 
 class Gate:
@@ -42,7 +46,7 @@ class Gate:
         """A place, kept while the block runs; False where `cancelled` was set before there was one.
 
         Raises:
-            ServiceError: as many wait as may; retryable.
+            QueueFullError: as many wait as may; retryable.
         """
         if not self._enter(cancelled):
             yield False
@@ -62,7 +66,7 @@ class Gate:
                 return True
             if len(self._waiting) >= self._queue:
                 message = f"{self._name} is busy: {self._running} requests are under way and {len(self._waiting)} wait"
-                raise ServiceError(message, hint="ask again in a moment, or raise PHIDEX_CHAT__QUEUE", retryable=True)
+                raise QueueFullError(message, hint="ask again in a moment, or raise PHIDEX_CHAT__QUEUE", retryable=True)
             self._waiting.append(ticket)
             try:
                 while self._waiting[0] is not ticket or self._running >= self._concurrency:

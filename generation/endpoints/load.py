@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _FRESH_S = 2.0
+_OLD_S = 10.0  # what was heard longer ago says nothing of now
 _LINE = re.compile(r"^vllm:(num_requests_waiting|kv_cache_usage_perc)\{([^}]*)\} ([0-9.eE+-]+)$", re.MULTILINE)
 
 
@@ -36,39 +37,41 @@ def read_load(metrics: str) -> Load:
 
 
 class LoadWatch:
-    """The load as last heard, asked for again when that is over two seconds ago.
+    """The load as last heard, asked for again when that is over two seconds ago, and forgotten after ten.
 
     Args:
-        ask: returns the server's metrics, nothing where it has none or is down; raises nothing.
+        ask: returns the server's metrics, nothing where it has none, is down, or the event is set; raises nothing.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, ask: Callable[[], str]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[[threading.Event], str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._clock = ask, clock
         self._heard = Load()
-        self._at = -_FRESH_S
+        self._over = threading.Event()
+        self._at: float | None = None
         self._lock = threading.Lock()
         self._asking = False
         self._thread: threading.Thread | None = None
-        self._closed = False
 
     def latest(self) -> Load:
-        """What was last heard; never waits."""
+        """What was last heard, nothing where that is long ago; never waits."""
         with self._lock:
-            due = not self._asking and time.monotonic() - self._at > _FRESH_S
-            self._asking = self._asking or due
-        if due:
-            self._thread = threading.Thread(target=self._look, name="phidex-load", daemon=True)
-            self._thread.start()
-        return self._heard
+            age_s = float("inf") if self._at is None else self._clock() - self._at
+            if not self._asking and not self._over.is_set() and age_s > _FRESH_S:
+                self._asking = True
+                self._thread = threading.Thread(target=self._look, name="phidex-load", daemon=True)
+                self._thread.start()
+            return self._heard if age_s <= _OLD_S else Load()
 
     def close(self, timeout_s: float) -> None:
-        """Wait for what is being asked; afterwards nothing is asked any more."""
+        """End what is being asked; afterwards nothing is asked any more."""
+        self._over.set()
         with self._lock:
-            due, self._asking, self._closed = self._thread, True, True
-        if due is not None:
-            due.join(timeout_s)
+            asking = self._thread
+        if asking is not None:
+            asking.join(timeout_s)
 
     def _look(self) -> None:
-        heard = read_load(self._ask())
+        heard = read_load(self._ask(self._over))
         with self._lock:
-            self._heard, self._at, self._asking = heard, time.monotonic(), self._closed
+            self._heard, self._at, self._asking = heard, self._clock(), False

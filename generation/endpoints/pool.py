@@ -5,9 +5,10 @@ stream -> gate (so many at a time, the rest in a queue) -> breaker (a dead serve
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -16,14 +17,16 @@ from pydantic import SecretStr
 from phidex.errors import ConfigError, ServiceError
 from phidex.generation.answer import Role
 from phidex.generation.chat import Delta, Done, Message, OpenAIChat
-from phidex.generation.chat_faults import URL_HINT, is_dead
-from phidex.generation.endpoints.breaker import Breaker
+from phidex.generation.chat_faults import URL_HINT, StoppedError, is_dead
+from phidex.generation.endpoints.breaker import Breaker, LeftAloneError
 from phidex.generation.endpoints.budget import EscalationBudget
 from phidex.generation.endpoints.gate import Gate
 from phidex.generation.endpoints.load import LoadWatch
 from phidex.generation.endpoints.places import ChatRole, endpoint_of
+from phidex.generation.endpoints.prometheus import RoleGauges, metrics, serve_metrics, watch
 from phidex.generation.endpoints.state import RoleState
-from phidex.generation.endpoints.telemetry import model_call
+from phidex.generation.endpoints.telemetry import model_call, told_outcome
+from phidex.generation.watch import EitherEvent
 from phidex.settings import ChatSettings
 
 T = TypeVar("T")
@@ -50,6 +53,7 @@ class Pool:
 
     def __init__(self, settings: ChatSettings) -> None:
         self._settings = settings
+        self._cancelled: threading.Event | None = None
         self._chats: dict[tuple[str, str], OpenAIChat] = {}  # by URL and key
         self._answers = EscalationBudget()
         self._places: dict[str, _Place] = {}
@@ -65,6 +69,9 @@ class Pool:
             self._places[model] = _Place(role, model, chat, gate, LoadWatch(chat.metrics))
         if not self._places:
             raise ConfigError("no model endpoint is set", hint="set PHIDEX_CHAT__URL, e.g. http://localhost:8000/v1")
+        watch(self)
+        if settings.metrics_port is not None:
+            serve_metrics(settings.metrics_port)
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +85,17 @@ class Pool:
             place.load.close(self._settings.connect_timeout_s)
         for chat in self._chats.values():
             chat.close()
+
+    def until(self, cancelled: threading.Event | None) -> Self:
+        """The same endpoints, for work that ends once `cancelled` is set: counting and waiting for a server too.
+
+        What was to be counted then is not (None), and answers end without a `Done`.
+        """
+        if cancelled is None:
+            return self
+        view = copy.copy(self)
+        view._cancelled = cancelled
+        return view
 
     def stream(
         self,
@@ -95,10 +113,12 @@ class Pool:
             ServiceError: also where too many wait, or the server failed so often that it is left alone for a while; retryable.
         """
         place = self._place(model)
-        with place.gate.passed(cancelled) as entered:
+        if self._cancelled is not None:
+            cancelled = self._cancelled if cancelled is None else EitherEvent(self._cancelled, cancelled)
+        options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
+        with told_outcome(place.role) as is_whole, place.gate.passed(cancelled) as entered:
             if not entered:
                 return
-            options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "cancelled": cancelled}
             with (
                 _watched(place) as told,
                 model_call(model, place.chat.url, place.role, max_tokens) as call,
@@ -109,25 +129,28 @@ class Pool:
                     call.began()
                     if isinstance(event, Done):
                         call.ended(event)
+                        is_whole()
                     yield event
 
     def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
         """See `OpenAIChat.count_tokens`."""
-        return self._ask(model, lambda chat: chat.count_tokens(text, model=model))
+        return self._ask(model, lambda chat: chat.count_tokens(text, model=model, cancelled=self._cancelled))
 
     def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
         """See `OpenAIChat.count_each`."""
-        return self._ask(model, lambda chat: chat.count_each(texts, model=model))
+        return self._ask(model, lambda chat: chat.count_each(texts, model=model, cancelled=self._cancelled))
 
     def window_tokens(self, model: str) -> int | None:
         """The window a model is served with: as the endpoint tells, else as `chat.window_tokens` says; None for neither."""
-        return self._ask(model, lambda chat: chat.window_tokens(model)) or self._settings.window_tokens
+        told = self._ask(model, lambda chat: chat.window_tokens(model, cancelled=self._cancelled))
+        return told or self._settings.window_tokens
 
-    def _ask(self, model: str, ask: Callable[[OpenAIChat], T]) -> T:
+    def _ask(self, model: str, ask: Callable[[OpenAIChat], T]) -> T | None:
         """What need not wait for its turn. It may be remembered from before, so that only its failure tells of the server."""
         place = self._place(model)
-        with _watched(place):
+        with suppress(StoppedError), _watched(place):
             return ask(place.chat)
+        return None
 
     def states(self) -> dict[Role, RoleState]:
         """How the roles are at this moment; asks nobody."""
@@ -141,7 +164,17 @@ class Pool:
 
     def may_escalate(self) -> bool:
         """Whether one more answer may be asked for again; called once for each."""
-        return self._answers.take()
+        may = self._answers.take()
+        if may and (found := metrics()) is not None:
+            found.escalated()
+        return may
+
+    def gauges(self) -> dict[str, RoleGauges]:
+        """What waits and runs here, and the breaker's state, by role; asks nobody."""
+        return {
+            place.role: RoleGauges(place.gate.waiting, place.gate.running, place.breaker.state)
+            for place in self._places.values()
+        }
 
     def answered(self) -> None:
         """An answer was given that could have been asked for again."""
@@ -178,11 +211,11 @@ def _watched(place: _Place) -> Generator[Callable[[], None]]:
     Only silence, a connection that breaks and a failure of its own count against it: what refuses a request is alive.
 
     Raises:
-        ServiceError: it failed several times and is left alone for a while.
+        LeftAloneError: it failed several times and is left alone for a while.
     """
     if not place.breaker.admits():
         rest_s = max(1.0, place.breaker.rest_s)
-        raise ServiceError(
+        raise LeftAloneError(
             f"{place.model} failed several times in a row", hint=f"it is tried again in {rest_s:.0f} s", retryable=True
         )
     try:

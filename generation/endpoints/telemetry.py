@@ -1,18 +1,23 @@
-"""Spans and metrics of model calls by OpenTelemetry's conventions for generative AI; nothing where it is not installed.
+"""What is told of model calls: spans and metrics by OpenTelemetry's conventions for generative AI, and figures for Prometheus.
 
+Nothing of the first where it is not installed, of the second where nobody asked for it (`prometheus.py`).
 What is asked and answered is never in them. Names: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (in development there).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from phidex.errors import PhidexError
+from phidex.errors import IncompleteAnswerError, PhidexError, ServiceError
+from phidex.generation.chat_faults import BusyError
+from phidex.generation.endpoints.breaker import LeftAloneError
+from phidex.generation.endpoints.gate import QueueFullError
+from phidex.generation.endpoints.prometheus import Outcome, metrics
 
 if TYPE_CHECKING:
     from phidex.generation.chat import Done
@@ -28,6 +33,7 @@ class ModelCall:
         self.attributes = attributes
         self.outcome: dict[str, Any] = {}
         self.first_s: float | None = None
+        self.is_whole = False
         self.tokens: dict[str, int] = {}
         self._started = time.monotonic()
 
@@ -38,6 +44,7 @@ class ModelCall:
 
     def ended(self, done: Done) -> None:
         """The answer is whole."""
+        self.is_whole = True
         self.outcome["gen_ai.response.finish_reasons"] = (done.finish_reason,)
         if done.model:
             self.outcome["gen_ai.response.model"] = done.model
@@ -68,7 +75,10 @@ def model_call(model: str, url: str, role: str, max_tokens: int | None) -> Gener
     call = ModelCall(attributes)
     instruments = _instruments()
     if instruments is None:
-        yield call
+        try:
+            yield call
+        finally:
+            _count(role, call)
         return
     extra = {} if max_tokens is None else {"gen_ai.request.max_tokens": max_tokens}
     failure = ""
@@ -84,6 +94,52 @@ def model_call(model: str, url: str, role: str, max_tokens: int | None) -> Gener
         span.set_attributes(call.outcome)
         span.end()
         instruments.record(call, failure)
+        _count(role, call)
+
+
+@contextmanager
+def told_outcome(role: str) -> Generator[Callable[[], None]]:
+    """Around one request with its wait for a turn: how it ended is counted. What is yielded is called once it is whole."""
+    whole: list[bool] = []
+    outcome: Outcome = "stopped"  # left by whoever asked, unless it was whole or failed
+    try:
+        yield lambda: whole.append(True)
+        outcome = "ok" if whole else "stopped"
+    except PhidexError as exc:
+        outcome = outcome_of(exc)
+        raise
+    finally:
+        if (found := metrics()) is not None:
+            found.ended(role, "ok" if whole else outcome)
+
+
+def outcome_of(error: PhidexError) -> Outcome:
+    """How a failure is counted."""
+    match error:
+        case QueueFullError():
+            return "queue_full"
+        case LeftAloneError():
+            return "left_alone"
+        case BusyError():
+            return "busy"
+        case IncompleteAnswerError():
+            return "incomplete"
+        case ServiceError():
+            return "down"
+        case _:
+            return "refused"
+
+
+def fell_back(asked: str, answered: str) -> None:
+    """Count an answer by another role than the one that was to give it."""
+    if (found := metrics()) is not None:
+        found.fell_back(asked, answered)
+
+
+def _count(role: str, call: ModelCall) -> None:
+    if (found := metrics()) is not None:
+        answer_s = call.elapsed_s if call.is_whole else None
+        found.answered(role, first_s=call.first_s, answer_s=answer_s, tokens=call.tokens)
 
 
 class _Instruments:

@@ -9,10 +9,17 @@ import json
 import shlex
 
 from phidex.generation.models.memory import Fit
-from phidex.generation.models.table import ENCODERS, Model, image_tokens
+from phidex.generation.models.table import ENCODERS, Model, ModelRole, image_tokens
 
 _HEAD_DIMS = (64, 128, 256, 512)  # that FlashInfer has fp8 kernels for; other heads need FlashAttention 3 or Triton
 _SEQUENCES = {"mini": 64, "moe": 32, "vision": 16}
+PORTS: dict[ModelRole, int] = {"mini": 8000, "embed": 8001, "rerank": 8002, "speech": 8003, "moe": 8004, "vision": 8005}
+"""Where the servers of one machine listen, unless another port is asked for."""
+
+REVISIONS: dict[ModelRole, str] = {"vision": "4a0d683eba9f1d0cbfb6151705d1ee73c25a80ca"}
+"""Commits of the repositories whose own code is run, so that nobody can change it afterwards. Source: the configuration of
+Phi-3.5-vision-instruct as transformers writes it (`_commit_hash`), and the references of other projects to its code."""
+
 _QUEUED = 256  # further requests get an error that can be retried, instead of an endless queue
 _JSON = {"backend": "xgrammar", "disable_any_whitespace": True}  # white space without end is what small models stray into
 
@@ -32,10 +39,10 @@ def serve_arguments(
         fit: memory and precision; None leaves them to vLLM, of models that are small beside the others.
         hopper: the GPU has compute capability 9.0 (H100, H200), whose kernels take an fp8 cache for any head.
         num_crops: tiles that a picture is cut into, the same for all of a server: 4 for several frames, 16 for single pages.
-        revision: commit of the hub's repository, to be pinned where its code is run.
+        revision: commit of the hub's repository; default: a known one where its code is run (`REVISIONS`), else the newest.
     """
     arguments = ["serve", model.hub, "--served-model-name", model.served, model.hub]
-    if revision:
+    if revision := revision or REVISIONS.get(model.role, ""):
         arguments += ["--revision", revision]
     if model.role in ENCODERS:
         arguments += ["--runner", "pooling"]
@@ -45,7 +52,7 @@ def serve_arguments(
         arguments += ["--max-num-seqs", str(_SEQUENCES[model.role]), "--max-num-queued-reqs", str(_QUEUED)]
         arguments += ["--enable-prompt-tokens-details", "--structured-outputs-config", json.dumps(_JSON)]
     if model.trusts_code:
-        arguments.append("--trust-remote-code")
+        arguments += ["--trust-remote-code", "--code-revision", revision]
     if model.images:
         arguments += ["--limit-mm-per-prompt", json.dumps({"image": model.images})]
         arguments += ["--mm-processor-kwargs", json.dumps({"num_crops": num_crops}), "--interleave-mm-strings"]
@@ -66,8 +73,10 @@ def serve_notes(
         found.append(
             f"a picture of 16:9 costs {image_tokens(1920, 1080, num_crops):,} tokens, of {model.images} in a prompt at most"
         )
-    if model.trusts_code and not revision:
-        found.append("it runs code of the model's repository: pin it with --revision COMMIT")
+    if model.trusts_code:
+        found.append(
+            f"it runs code of the model's repository, of commit {(revision or REVISIONS[model.role])[:12]} and no other"
+        )
     if model.role == "speech":
         found.append("it reads audio only where vLLM has its extra: pip install 'vllm[audio]'")
     return [*found, "anybody who reaches the port may ask; with VLLM_API_KEY set, only who has the key"]

@@ -18,9 +18,10 @@ from phidex.generation.chat import Message, OpenAIChat
 from phidex.generation.chat_faults import shown_url
 from phidex.generation.chat_wire import as_count, as_list, as_object
 from phidex.generation.endpoints.places import ChatRole, endpoint_of
+from phidex.generation.models.command import PORTS
 from phidex.generation.models.table import MODELS, Model, ModelRole
 from phidex.retrieval.served.connection import Connection, models_of
-from phidex.settings import ChatSettings, EmbedSettings, RerankSettings, Settings
+from phidex.settings import ChatSettings, EmbedSettings, RerankSettings, Settings, SpeechSettings
 
 State = Literal["ok", "broken", "missing", "off"]
 CHAT_ROLES: tuple[ChatRole, ...] = ("mini", "moe", "vision")
@@ -79,12 +80,16 @@ def examine_roles(settings: Settings, *, deadline_s: float = _DEADLINE_S) -> lis
         ask["embed"] = partial(_ask_pooling, settings.embed, "EMBED")
     if _is_served(settings.rerank):
         ask["rerank"] = partial(_ask_pooling, settings.rerank, "RERANK")
+    if settings.speech.url:
+        speech = settings.speech
+        place = RerankSettings(url=speech.url, api_key=speech.api_key, timeout_s=_READ_S)  # pyright: ignore[reportCallIssue]
+        ask["speech"] = partial(_ask_pooling, place, "SPEECH")
     found = _ask_all(ask, deadline_s)
     return [
         *(_chat_health(settings.chat, role, asked.url, found.get(role)) for role, asked in chat.items()),
         _pooling_health("embed", settings.embed, found.get("embed")),
         _pooling_health("rerank", settings.rerank, found.get("rerank")),
-        _health("speech", "off", detail="recordings are not read yet, and nothing asks for it"),
+        _speech_health(settings.speech, found.get("speech")),
     ]
 
 
@@ -144,13 +149,13 @@ def _chat_health(settings: ChatSettings, role: ChatRole, url: str, outcome: _Ser
     name: str = getattr(settings, role)
     serve = f"serve it (phidex models command {role} --gpu-memory GIB)"
     if outcome is None:
-        cure = f"{serve}, and set {_URLS[role]} to http://localhost:8000/v1"
+        cure = f"{serve}, and set {_URLS[role]} to {_example(role)}"
         return _health(role, "missing", served=name, detail=_WOULD[role], cure=cure)
     variable = f"PHIDEX_CHAT__{role.upper()}"
     if not name:
         there = _known_as(MODELS[role], outcome.windows) if isinstance(outcome, _Served) else ""
         if not there:
-            cure = f"{serve}, and set {variable} to the name that it is served by, and {_URLS[role]}"
+            cure = f"{serve}, and set {variable} to the name that it is served by, and {_URLS[role]} to {_example(role)}"
             return _health(role, "missing", detail=_WOULD[role], cure=cure)
         detail = f"served as {there}, and not used: {variable} is not set"
         return _health(role, "missing", url=url, detail=detail, cure=f"set {variable}={there}")
@@ -171,7 +176,7 @@ def _pooling_health(
         place = "switched off" if settings.model in ("off", "none") else "done in this process"
         return _health(role, "off", detail=f"{place} (PHIDEX_{section}__MODEL={settings.model})")
     if outcome is None:
-        cure = f"set PHIDEX_{section}__URL, e.g. http://localhost:8001/v1"
+        cure = f"set PHIDEX_{section}__URL, e.g. {_example(role)}"
         return _health(role, "missing", served=settings.served, detail="its endpoint is not set", cure=cure)
     name = settings.served
     if isinstance(outcome, PhidexError):
@@ -179,6 +184,17 @@ def _pooling_health(
     if not name and len(outcome.windows) == 1:
         name = next(iter(outcome.windows))
     return _judged(role, name, settings.url, outcome, f"PHIDEX_{section}__SERVED", None)
+
+
+def _speech_health(settings: SpeechSettings, outcome: _Served | PhidexError | None) -> RoleHealth:
+    if outcome is None:
+        return _health("speech", "off", detail="done in this process, where phidex[speech] is (PHIDEX_SPEECH__URL is not set)")
+    name = settings.model
+    if isinstance(outcome, PhidexError):
+        return _health("speech", "broken", served=name, url=settings.url, detail=outcome.message, cure=outcome.hint)
+    if not name and len(outcome.windows) == 1:
+        name = next(iter(outcome.windows))
+    return _judged("speech", name, settings.url, outcome, "PHIDEX_SPEECH__MODEL", None)
 
 
 def _judged(role: ModelRole, name: str, url: str, outcome: _Served, variable: str, window_tokens: int | None) -> RoleHealth:
@@ -209,6 +225,11 @@ def _health(
     model = MODELS[role]
     effective = min(model.effective_tokens, window_tokens or model.effective_tokens)
     return RoleHealth(role, state, model.name, served, shown_url(url) if url else "", window_tokens, effective, detail, cure)
+
+
+def _example(role: ModelRole) -> str:
+    """Where its server is, as `phidex models command` has it listen."""
+    return f"http://localhost:{PORTS[role]}/v1"
 
 
 def _known_as(model: Model, names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ Sources, by the short names used below:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -26,7 +27,8 @@ LANGUAGES = (
 )
 """ISO 639-1 codes of the languages that Phi-3.5 was trained for. Source: card."""
 
-_TILE_TOKENS = 144  # of a tile of 336 by 336 pixels, after merging two by two. Source: processor.
+_TILE_PIXELS = 336  # of a tile's side. Source: processor.
+_TILE_TOKENS = 144  # of a tile, after merging two by two. Source: processor.
 _VOCABULARY = 32_064  # Source: config.
 
 
@@ -173,6 +175,22 @@ MODELS: Mapping[ModelRole, Model] = {
 }
 
 
+def image_pixels(width: int, height: int, num_crops: int) -> tuple[int, int]:
+    """Width and height that Phi-3.5-vision scales a picture to: what it can use of it, and not a pixel more.
+
+    The longer side becomes the largest multiple of a tile's whose tiles, with those of the other side, are at most `num_crops`.
+
+    >>> image_pixels(1920, 1080, 4), image_pixels(1080, 1920, 16), image_pixels(64, 64, 1)
+    ((672, 378), (945, 1680), (336, 336))
+    """
+    ratio = max(width, height) / max(1, min(width, height))
+    long = 1
+    while (long + 1) * math.ceil((long + 1) / ratio) <= num_crops:
+        long += 1
+    sides = long * _TILE_PIXELS, max(1, int(long * _TILE_PIXELS / ratio))
+    return sides if width >= height else (sides[1], sides[0])
+
+
 def image_tokens(width: int, height: int, num_crops: int) -> int:
     """Tokens that Phi-3.5-vision spends on a picture of `width` by `height` pixels; small ones are enlarged and cost as much.
 
@@ -181,10 +199,5 @@ def image_tokens(width: int, height: int, num_crops: int) -> int:
     >>> image_tokens(1920, 1080, 4), image_tokens(1000, 1000, 16), image_tokens(64, 64, 1)
     (757, 2509, 313)
     """
-    ratio = max(width, height) / max(1, min(width, height))
-    long = 1
-    while (long + 1) * -(-(long + 1) // ratio) <= num_crops:
-        long += 1
-    short = int(-(-long // ratio)) or 1
-    columns, rows = (long, short) if width >= height else (short, long)
+    columns, rows = (math.ceil(side / _TILE_PIXELS) for side in image_pixels(width, height, num_crops))
     return (columns * rows + 1) * _TILE_TOKENS + 1 + (rows + 1) * 12

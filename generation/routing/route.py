@@ -1,4 +1,7 @@
-"""Who answers: the extractive answerer without an endpoint, Phi-3.5-mini or Phi-3.5-MoE with one; always with a reason.
+"""Who answers: the extractive answerer without an endpoint, a Phi-3.5 model with one; always with a reason.
+
+Pictures are looked at by Phi-3.5-vision, where it is served: those that come with a question, and those of the passages that
+were found for a question about something to see. All else is for the models of text.
 
 What speaks for the larger model, of two that are served (the figures: `generation/models/table.py`):
 
@@ -14,7 +17,7 @@ several times as fast; and a larger model that has no room at the moment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from phidex.errors import ConfigError
@@ -46,12 +49,21 @@ class Asked:
         language: of the question, ISO 639-1; "und" where it is too short to tell.
         context_tokens: what is about to be packed.
         agreement: share of the best passages that words and meaning both found; None without a dense leg.
+        attached: pictures that came with it.
+        pictures: of the passages that were found.
     """
 
     kind: Kind = "lookup"
     language: str = "en"
     context_tokens: int = 0
     agreement: float | None = None
+    attached: int = 0
+    pictures: int = 0
+
+    @property
+    def to_see(self) -> int:
+        """Pictures that its answer may hang on."""
+        return self.attached + self.pictures if self.attached or self.kind == "visual" else 0
 
 
 def agreement_of(hits: Sequence[Hit]) -> float | None:
@@ -88,8 +100,47 @@ def choose_route(
     }
     if asked.agreement is not None:
         signals["agreement"] = round(asked.agreement, 2)
+    if asked.to_see:
+        signals["pictures"] = asked.to_see
     if forced is not None:
         return Route(forced, _forced(settings, forced, served), f"{forced} was asked for", signals)
+    blind = ""
+    if asked.to_see:
+        if (trouble := sight_trouble(settings, states)) is None:
+            return Route("vision", settings.vision, _to_see(asked), signals)
+        blind = f"pictures cannot be looked at, since {trouble}; "
+    route = _route_of_text(settings, asked, states, served, signals)
+    return replace(route, reason=blind + route.reason)
+
+
+def sight_trouble(settings: ChatSettings, states: Mapping[Role, RoleState] | None = None) -> str | None:
+    """Why the vision model cannot be asked now, in words that follow "since"; None where it can be."""
+    if not seeing_model(settings):
+        return "no vision model is configured"
+    state = (states or {}).get("vision")
+    return f"{settings.vision} {state.trouble}" if state is not None and not state.is_well else None
+
+
+def seeing_model(settings: ChatSettings) -> str:
+    """The served name of the vision model; empty without one."""
+    return settings.vision if settings.vision_url or settings.url else ""
+
+
+def _to_see(asked: Asked) -> str:
+    number = "a picture comes" if asked.attached == 1 else f"{asked.attached} pictures come"
+    if asked.attached:
+        return f"{number} with the question"
+    places = "has a picture" if asked.pictures == 1 else f"have {asked.pictures} pictures"
+    return f"the question is about something to look at, and what was found {places}"
+
+
+def _route_of_text(
+    settings: ChatSettings,
+    asked: Asked,
+    states: Mapping[Role, RoleState],
+    served: Mapping[Role, str],
+    signals: Mapping[str, str | int | float | bool],
+) -> Route:
     if not served:
         return Route("extractive", "", "no model is configured, so the best passages are quoted", signals)
     well: dict[Role, str] = {role: name for role, name in served.items() if role not in states or states[role].is_well}
@@ -128,7 +179,9 @@ def _forced(settings: ChatSettings, role: Role, served: Mapping[Role, str]) -> s
         return ""
     if role in served:
         return served[role]
-    urls = {"mini": settings.url, "moe": settings.moe_url or settings.url}
+    if role == "vision" and seeing_model(settings):
+        return settings.vision
+    urls = {"mini": settings.url, "moe": settings.moe_url or settings.url, "vision": settings.vision_url or settings.url}
     lacks = [f"PHIDEX_CHAT__{role.upper()} to its served name"] if not getattr(settings, role, "") else []
     lacks += ["PHIDEX_CHAT__URL to its endpoint, e.g. http://localhost:8000/v1"] if not urls.get(role) else []
     raise ConfigError(f"{role} is asked for and not configured", hint=f"set {' and '.join(lacks)}")
@@ -150,7 +203,8 @@ def _weighed(prefer: Prefer, asked: Asked, moe: RoleState | None) -> tuple[Role,
     if prefer == "best":
         return "moe", reasons[0] if reasons else "the best answer is preferred"
     if not reasons:
-        return "mini", f"a {asked.kind} in English over a short context: the smaller model is as good and faster"
+        what = "question about something to see" if asked.kind == "visual" else asked.kind
+        return "mini", f"a {what} in English over a short context: the smaller model is as good and faster"
     if moe is not None and moe.is_crowded and len(reasons) == 1:
         return "mini", f"{reasons[0]}, but it has a queue at the moment"
     return "moe", reasons[0]

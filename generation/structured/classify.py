@@ -11,13 +11,15 @@ from phidex.generation.answer import Citation, Route
 from phidex.generation.ask import Asker
 from phidex.generation.chat import ChatModel
 from phidex.generation.chat_wire import Message, as_list, as_object, total_usage
+from phidex.generation.passages import all_passages
+from phidex.generation.routing.fallback import first_that_answers
 from phidex.generation.routing.route import Asked
 from phidex.generation.structured.evidence import Evidence
 from phidex.generation.structured.obtain import obtain
-from phidex.generation.structured.passages import SHRINKS, Packer, all_passages
+from phidex.generation.structured.passages import SHRINKS, Packer
 from phidex.generation.structured.prompt import classify_messages
 from phidex.generation.structured.record import Labels
-from phidex.generation.structured.roles import first_that_answers, routes_for
+from phidex.generation.structured.roles import routes_for
 from phidex.generation.structured.schema import MismatchError, read_json
 from phidex.generation.structured.write import Reply, Writer, choice_forms, schema_forms
 from phidex.generation.weigh import Scale
@@ -81,7 +83,7 @@ class Classifier:
             IncompleteAnswerError: the model names no label; see `partial`.
             ServiceError: the endpoint is down, overloaded or broke off.
         """
-        hits = all_passages(self.asker, limits, source)
+        hits = all_passages(self.asker.collection, limits, source)
         if not hits:
             return None
         pack = self.asker.settings.pack

@@ -7,7 +7,6 @@ model had before it; of several that have it, the one counts that speaks of the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,7 +123,6 @@ class Evidence:
             for start, end in sentence_spans(chunk.text)
         ]
         self._rarity = Rarity.of(chunk.text for _, chunk in passages)
-        self._once = math.log((1 + len(passages)) / 1.5) if passages else 0.0  # what a term of one passage weighs
         self._around = {chunk.id: terms(f"{block.header}\n{chunk.text}") for block, chunk in passages}
 
     def of(self, leaves: Sequence[Leaf]) -> dict[str, FieldEvidence]:
@@ -140,7 +138,7 @@ class Evidence:
         if not places:
             return None
         stored = {chunk.id: chunk for chunk in self._stored([places[0].chunk.id])}
-        return _citation(places[0], stored, can_verify=self._speaks(terms(about), places[0].terms) >= _SPEAKS)
+        return _citation(places[0], stored, can_verify=self._rarity.coverage(terms(about), places[0].terms) >= _SPEAKS)
 
     def _look(self, leaf: Leaf) -> tuple[Support, list[_Sentence]]:
         """How the value is supported, and the sentences to cite, best first."""
@@ -154,7 +152,7 @@ class Evidence:
             stating = [
                 (sentence, says)
                 for sentence, says in stating
-                if self._speaks(about, self._around[sentence.chunk.id]) >= _NEAR
+                if self._rarity.coverage(about, self._around[sentence.chunk.id]) >= _NEAR
                 or any(one in sentence.folded for one in leaf.beside)
             ]
         if stating:
@@ -164,22 +162,14 @@ class Evidence:
         if is_words and (agreeing := self._agreeing(leaf.value)):
             return "agrees", agreeing
         speaking = self._speaking(terms(f"{leaf.about} {leaf.value}") if isinstance(leaf.value, str) else about, 0.0)
-        near = [one for one in speaking if self._speaks(about, one.terms) >= _SPEAKS][:1]
+        near = [one for one in speaking if self._rarity.coverage(about, one.terms) >= _SPEAKS][:1]
         return ("related" if leaf.is_choice and near else "unsupported"), near
 
     def _fit(self, sentence: _Sentence, leaf: Leaf, about: frozenset[int]) -> float:
         """How much a sentence speaks of the field and of what stands beside it."""
         beside = sum(one in sentence.folded for one in leaf.beside) / len(leaf.beside) if leaf.beside else 0.0
-        around = self._speaks(about, self._around[sentence.chunk.id])
-        return self._speaks(about, sentence.terms) + 0.5 * beside + 0.25 * around
-
-    def _speaks(self, about: frozenset[int], words: frozenset[int]) -> float:
-        """The share of a field's words that some words have, in [0, 1].
-
-        A description has words that no document has ("whether"): they count no more than one that a single passage has.
-        """
-        whole = sum(min(self._once, self._rarity.weight(term)) for term in about)
-        return sum(min(self._once, self._rarity.weight(term)) for term in about & words) / whole if whole else 0.0
+        around = self._rarity.coverage(about, self._around[sentence.chunk.id])
+        return self._rarity.coverage(about, sentence.terms) + 0.5 * beside + 0.25 * around
 
     def _agreeing(self, value: str) -> list[_Sentence]:
         """Sentences that say a text in other words or another order; the numbers in it must stand in the passage."""
@@ -190,7 +180,7 @@ class Evidence:
         return _one_a_passage([one for _, one in sorted(kept, key=lambda pair: -pair[0])])
 
     def _speaking(self, about: frozenset[int], least: float) -> list[_Sentence]:
-        scored = [(self._speaks(about, one.terms), one) for one in self._sentences]
+        scored = [(self._rarity.coverage(about, one.terms), one) for one in self._sentences]
         return [one for covered, one in sorted(scored, key=lambda pair: -pair[0]) if covered > least]
 
 
@@ -213,4 +203,4 @@ def _citation(place: _Sentence, stored: Mapping[str, Chunk], *, can_verify: bool
     now = stored.get(place.chunk.id)
     stands = now is not None and " ".join(place.text.split()) in " ".join(now.text.split())
     block, chunk = place.block, place.chunk
-    return Citation(block.marker, block.source, chunk.locator, chunk.id, place.text, can_verify and stands)
+    return Citation(block.marker, block.source, chunk.place_of(place.text), chunk.id, place.text, can_verify and stands)

@@ -17,14 +17,16 @@ from phidex.generation.answer import Role, Route
 from phidex.generation.ask import Asker
 from phidex.generation.chat import ChatModel
 from phidex.generation.chat_wire import Message, total_usage
+from phidex.generation.passages import all_passages
+from phidex.generation.routing.fallback import first_that_answers
 from phidex.generation.routing.kind import kind_of
 from phidex.generation.routing.route import Asked
 from phidex.generation.structured.evidence import Evidence, leaves_of
 from phidex.generation.structured.obtain import obtain
-from phidex.generation.structured.passages import SHRINKS, Packer, all_passages, find_passages
+from phidex.generation.structured.passages import SHRINKS, Packer, find_passages
 from phidex.generation.structured.prompt import extract_messages
 from phidex.generation.structured.record import FieldEvidence, StructuredAnswer
-from phidex.generation.structured.roles import first_that_answers, routes_for
+from phidex.generation.structured.roles import routes_for
 from phidex.generation.structured.schema import MismatchError, Path, Schema, path_text, read_json
 from phidex.generation.structured.write import Reply, Writer, schema_forms
 from phidex.generation.weigh import Scale
@@ -82,7 +84,7 @@ class Extractor(Generic[T]):
         asked = with_words(understand(question))
         limits = [resolve_filters(one, self.asker.collection) for one in (asked.filters, filters) if one is not None]
         language = asked.language if asked.language_score >= _SURE else "und"
-        whole = all_passages(self.asker, limits) if self.asker.settings.pack.mode == "whole" else None
+        whole = all_passages(self.asker.collection, limits) if self.asker.settings.pack.mode == "whole" else None
         routes = routes_for(self.asker, Asked(kind_of(asked), language, self._rough(whole)), role)
         answer, troubles = first_that_answers(routes, lambda route: self._answer(asked.text, route, whole, limits, cancelled))
         return replace(answer, question=question, warnings=(*asked.warnings, *troubles, *answer.warnings))
@@ -91,7 +93,7 @@ class Extractor(Generic[T]):
         self, source: Source, question: str, limits: Sequence[Filters], cancelled: threading.Event | None = None
     ) -> StructuredAnswer[T] | None:
         """The data of one document, read whole where it fits; None where the filters leave nothing of it. Raises: as `ask`."""
-        whole = all_passages(self.asker, limits, source)
+        whole = all_passages(self.asker.collection, limits, source)
         if not whole:
             return None
         mine = [*limits, Filters(sources=(source.id,))]

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from phidex.generation.ask import Asker
 from phidex.generation.assemble import Assembler
 from phidex.generation.chat_wire import Message
+from phidex.generation.passages import best_passages
 from phidex.generation.weigh import Scale
-from phidex.ingest.records import Chunk, Source
-from phidex.retrieval.expand import expand
 from phidex.retrieval.filters import Filters
 from phidex.retrieval.hit import Hit
 from phidex.retrieval.pack import Context, PackedBlock, pack_context
-from phidex.retrieval.query.many import search_many
-from phidex.retrieval.search import conditions_of
-from phidex.retrieval.store import Match
 from phidex.settings import PackSettings
 
 SHRINKS = (1.0, 0.7, 0.5, 0.35)
@@ -74,36 +70,9 @@ def find_passages(
     asker: Asker, question: str, fields: Sequence[str], limits: Sequence[Filters], on_warning: Callable[[str], None]
 ) -> list[Hit]:
     """The passages that speak of the question and of each field, best first, with what belongs to the best of them."""
-    settings, pack = asker.settings.search, asker.settings.pack
-    limit = pack.long_hits if pack.mode == "long" else pack.hits
     first, *rest = [text[:_MOST_CHARS] for text in (question.strip(), *fields[:_MOST_PARTS]) if text]
 
-    def look(text: str) -> list[Hit]:
+    def look(text: str, limit: int) -> list[Hit]:
         return asker.search(text, limit, limits, on_warning)
 
-    hits = search_many(look, first, parts=rest, limit=limit)
-    must, must_not = conditions_of(limits, asker.collection)
-    return expand(
-        hits,
-        asker.collection,
-        how=settings.expand,
-        leading=settings.expand_hits,
-        budget_tokens=settings.expand_tokens,
-        must=must,
-        must_not=must_not,
-    )
-
-
-def all_passages(asker: Asker, limits: Sequence[Filters], source: Source | None = None) -> list[Hit]:
-    """Every passage that the filters leave, in document order; of one source, where it is given."""
-    must, must_not = conditions_of(limits, asker.collection)
-    only = (Match("source_id", (source.id,)),) if source is not None else ()
-    chunks = sorted(asker.collection.chunks_where([(*must, *only)], must_not), key=_place)
-    sources = (
-        {source.id: source} if source is not None else asker.collection.sources(sorted({chunk.source_id for chunk in chunks}))
-    )
-    return [Hit(chunk, sources[chunk.source_id], 0.0, {}) for chunk in chunks if chunk.source_id in sources]
-
-
-def _place(chunk: Chunk) -> tuple[str, int]:
-    return chunk.source_id, chunk.order
+    return best_passages(look, asker.collection, asker.settings, first, parts=rest, limits=limits)

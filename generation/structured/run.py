@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from phidex.errors import ConfigError, IncompleteAnswerError, PhidexError, ServiceError
+from phidex.generation.notes import Stop
 from phidex.generation.structured.record import DocumentRecord
-from phidex.generation.summary.notes import Stop
 from phidex.ingest.records import Source
 
 log = logging.getLogger(__name__)

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any
 
 from phidex.errors import ConfigError, IncompleteAnswerError, InputError, PhidexError, ServiceError
-from phidex.generation.chat import ChatModel, Delta, Done, takes_extra
+from phidex.generation.chat import ChatModel, Done, takes_extra
 from phidex.generation.chat_wire import Message, Usage
 
 log = logging.getLogger(__name__)
 
 _STOPPED = "the answer was stopped before its end"
-
-
-class FormedChat(ChatModel, Protocol):
-    """A chat model that passes further fields of a request on to its server."""
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Generator[Delta | Done, None, None]:
-        """As `ChatModel.stream`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +62,8 @@ class Writer:
 
     def __init__(self, chat: ChatModel, forms: Sequence[Form]) -> None:
         self._chat = chat
-        self._takes_forms = takes_extra(chat)
         self._forms = tuple(forms)
-        self._at = 0 if self._takes_forms else len(self._forms) - 1
+        self._at = 0 if takes_extra(chat) else len(self._forms) - 1
 
     def write(
         self, messages: Sequence[Message], *, model: str, max_tokens: int, cancelled: threading.Event | None = None
@@ -118,9 +100,8 @@ class Writer:
         pieces: list[str] = []
         if cancelled is not None and cancelled.is_set():
             raise IncompleteAnswerError(_STOPPED)
-        if self._takes_forms:
-            chat = cast("FormedChat", self._chat)
-            stream = chat.stream(messages, model=model, max_tokens=max_tokens, cancelled=cancelled, extra=form.extra)
+        if takes_extra(self._chat):
+            stream = self._chat.stream(messages, model=model, max_tokens=max_tokens, cancelled=cancelled, extra=form.extra)
         else:
             stream = self._chat.stream(messages, model=model, max_tokens=max_tokens, cancelled=cancelled)
         with closing(stream):

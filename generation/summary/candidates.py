@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from phidex.generation.summary.matter import is_back_matter, is_telling
+from phidex.generation.summary.spoken import spoken_spans
 from phidex.generation.support import CJK
 from phidex.ingest.records import Chunk
 from phidex.ingest.sentences import sentence_spans
 
-_RUNNING = ("text", "speech")
+_RUNNING = ("text",)
 _CODE = ("code",)
 _LEAST, _LEAST_CJK, _MOST, _MOST_CJK = 40, 16, 420, 200  # characters of a sentence
 _LEAST_WORDS = 6
@@ -76,7 +77,9 @@ def _sentences(chunks: Sequence[Chunk], taken: _Taken) -> Iterator[Candidate]:
     for chunk in chunks:
         if any(map(is_back_matter, chunk.heading)):
             continue
-        if chunk.modality in _CODE and taken == "lines":
+        if chunk.modality == "speech":
+            pieces = (chunk.text[start:end] for start, end in spoken_spans(chunk))
+        elif chunk.modality in _CODE and taken == "lines":
             pieces = _documented(chunk.text)
         elif chunk.modality in _RUNNING and not _is_contents(chunk.text):
             pieces = (_unmarked(chunk.text[start:end]) for start, end in sentence_spans(chunk.text))
@@ -84,7 +87,7 @@ def _sentences(chunks: Sequence[Chunk], taken: _Taken) -> Iterator[Candidate]:
             continue
         tells = any(map(is_telling, chunk.heading))
         for piece in pieces:
-            if piece in chunk.heading or not _stands_alone(piece, taken):
+            if piece in chunk.heading or not _stands_alone(piece, taken, spoken=chunk.modality == "speech"):
                 continue
             yield Candidate(" ".join(piece.split()), chunk, place, chunk.heading != section, tells)
             section = chunk.heading
@@ -100,11 +103,11 @@ def _distinct(found: Iterator[Candidate]) -> list[Candidate]:
     return sorted(once.values(), key=lambda candidate: candidate.place)
 
 
-def _stands_alone(text: str, taken: _Taken) -> bool:
+def _stands_alone(text: str, taken: _Taken, *, spoken: bool) -> bool:
     dense = CJK.search(text) or _HANGUL.search(text)
     least, most = (_LEAST_CJK, _MOST_CJK) if dense else (_LEAST, _MOST)
     strict = taken == "strict"
-    if not (least if strict else least // 2) <= len(text) <= most or text[0].islower():
+    if not (least if strict else least // 2) <= len(text) <= most or (text[0].islower() and not spoken):
         return False
     spaceless = dense or _THAI.search(text)
     if not spaceless and text.count(" ") + 1 < (_LEAST_WORDS if strict else 3):

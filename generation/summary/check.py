@@ -60,8 +60,10 @@ def checked_sentences(
         unknown = [marker for marker in one.markers if marker not in renamed]
         warnings += [f"[{marker}] names no source: {_shortened(one.text)}" for marker in unknown]
         markers = [renamed[marker] for marker in one.markers if marker in renamed]
-        citations = _citations(one.text, markers, context, now)
-        supported = any(citation.verified for citation in citations)
+        citations = _citations(one.text, markers, context, now, language)
+        bearing = [citation for citation in citations if citation.verified]
+        supported = bool(bearing)
+        foreign += supported and all(citation.reason for citation in bearing)  # by its numbers and names alone
         if citations and not supported and _is_foreign(context, markers, language):
             supported = numbers_agree(one.text, _passages(context, markers))
             foreign += supported
@@ -88,14 +90,16 @@ def opening(written: str, count: int) -> str:
     return "\n".join(" ".join([one.text, *(f"[{marker}]" for marker in one.markers)]) for one in said)
 
 
-def _citations(text: str, markers: Sequence[int], context: Context, now: Mapping[str, Chunk]) -> tuple[Citation, ...]:
+def _citations(
+    text: str, markers: Sequence[int], context: Context, now: Mapping[str, Chunk], language: str
+) -> tuple[Citation, ...]:
     if not markers:
         return ()
     mine = Context(tuple(block for block in context.blocks if block.marker in markers), context.ledger)
-    citations, _ = cite(f"{''.join(f'[{marker}]' for marker in markers)} {text}", mine, now)
+    citations = cite(f"{''.join(f'[{marker}]' for marker in markers)} {text}", mine, now, language).citations
     lost = [marker for marker in markers if marker not in {citation.marker for citation in citations}]
     if lost:  # the claim fell into two sentences, and its markers stand with the first
-        more, _ = cite(f"{text.rstrip('.!?。！？')} {''.join(f'[{marker}]' for marker in lost)}.", mine, now)
+        more = cite(f"{text.rstrip('.!?。！？')} {''.join(f'[{marker}]' for marker in lost)}.", mine, now, language).citations
         citations = tuple(sorted({(c.marker, c.chunk_id): c for c in (*citations, *more)}.values(), key=lambda c: c.marker))
     return citations
 

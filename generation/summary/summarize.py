@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from phidex.errors import IncompleteAnswerError, InputError, NotFoundError, ServiceError
+from phidex.errors import InputError, NotFoundError
 from phidex.generation.answer import Citation, Role, Route
 from phidex.generation.chat import ChatModel
 from phidex.generation.conversation import Conversation
 from phidex.generation.endpoints.state import Roles
+from phidex.generation.routing.fallback import first_that_answers
 from phidex.generation.routing.route import ADD_A_MODEL, Asked, choose_route, fallbacks
 from phidex.generation.summary.key import key_sentences
+from phidex.generation.summary.meeting import Meeting, by_topic, meetings_of, quoted_minutes
+from phidex.generation.summary.minutes_writer import with_written_minutes
 from phidex.generation.summary.scope import Scope, collection_scope, named_scope
+from phidex.generation.summary.spoken import Utterance
 from phidex.generation.summary.summary import SENTENCES, Length, OnProgress, Sentence, Style, Summary, check_wishes
 from phidex.generation.summary.turns import quoted_turns
 from phidex.generation.summary.writer import PART_TOKENS, Wished, write_conversation, write_summary
 from phidex.ingest.language import UNDETERMINED, detect_language
-from phidex.ingest.records import Chunk
+from phidex.ingest.records import Chunk, Locator, TimeLocator
 from phidex.retrieval.collection import Collection
 from phidex.retrieval.context.place import canonical
 from phidex.retrieval.filters import Filters
@@ -30,7 +33,7 @@ from phidex.retrieval.query.resolve import resolve_filters
 from phidex.retrieval.search import conditions_of
 from phidex.settings import Settings
 
-log = logging.getLogger(__name__)
+_NO_MODEL = f"no model is configured, so key sentences are quoted; for written summaries, {ADD_A_MODEL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,17 @@ class Summarizer:
         own = _main_language(chunks)
         written = replace(wished, title=scope.title, language=language or own)
 
+        meetings = meetings_of(texts)
+
         def write(chat: ChatModel, route: Route) -> Summary:
-            return write_summary(self.settings, chat, written, route, texts, self.collection.chunks)
+            found = write_summary(self.settings, chat, written, route, texts, self.collection.chunks)
+            if not meetings:
+                return found
+            first = max((one.marker for one in found.citations), default=0) + 1
+            return with_written_minutes(self.settings, chat, written, found, meetings, _Markers(first).said)
 
         def quote(route: Route) -> Summary:
-            return _quoted(scope, texts, wished, own, route)
+            return _with_minutes(_quoted(scope, texts, wished, own, route, markers := _Markers()), meetings, markers)
 
         tokens = sum(chunk.token_count for chunk in chunks)
         found = self._first(Asked("summary", language or own, tokens), role, write, quote)
@@ -127,24 +136,16 @@ class Summarizer:
         )  # of one prompt: longer texts are read in parts
         states = self.roles.states() if self.roles is not None and role is None else None
         route = choose_route(settings.chat, replace(asked, context_tokens=most), states, forced=role)
-        troubles: list[str] = []
-        for one in [route, *(fallbacks(settings.chat, route) if role is None else ())]:
-            reason = "; ".join([*troubles, one.reason.replace("the question is", "the summary is")])
+        routes = [route, *(fallbacks(settings.chat, route) if role is None and route.role != "extractive" else ())]
+
+        def ask(one: Route) -> Summary:
             if self.chat is None or one.role == "extractive":
-                reason = "; ".join([*troubles, "key sentences are quoted"]) if troubles else _no_model(one, role)
-                found = quote(replace(one, reason=reason))
-                return replace(found, warnings=(*troubles, *found.warnings))
-            try:
-                found = write(self.chat, replace(one, reason=reason))
-                return replace(found, warnings=(*troubles, *found.warnings))
-            except IncompleteAnswerError:
-                raise
-            except ServiceError as exc:
-                if role is not None:
-                    raise
-                log.warning("summary.fallback from=%s", one.role)
-                troubles.append(f"{one.model} could not be asked: {exc.message}")
-        raise AssertionError("the extractive answerer is always the last")
+                told = one.reason if role is not None or one is not route else _NO_MODEL
+                return quote(replace(one, reason=told))
+            return write(self.chat, replace(one, reason=one.reason.replace("the question is", "the summary is")))
+
+        found, troubles = first_that_answers(routes, ask)
+        return replace(found, warnings=(*troubles, *found.warnings))
 
     def _texts(self, scope: Scope, filters: Filters | None) -> list[tuple[str, list[Hit]]]:
         """The passages of each group in order, with its title; groups without any left out."""
@@ -163,13 +164,9 @@ class Summarizer:
         return [(title, found) for title, found in grouped if found]
 
 
-def _no_model(route: Route, role: Role | None) -> str:
-    if role is not None:
-        return route.reason
-    return f"no model is configured, so key sentences are quoted; for written summaries, {ADD_A_MODEL}"
-
-
-def _quoted(scope: Scope, texts: Sequence[tuple[str, Sequence[Hit]]], wished: Wished, own: str, route: Route) -> Summary:
+def _quoted(
+    scope: Scope, texts: Sequence[tuple[str, Sequence[Hit]]], wished: Wished, own: str, route: Route, markers: _Markers
+) -> Summary:
     """Key sentences, each cited; grouped by section, or by document where there are several."""
     started = time.monotonic()
     warnings: list[str] = []
@@ -190,18 +187,53 @@ def _quoted(scope: Scope, texts: Sequence[tuple[str, Sequence[Hit]]], wished: Wi
     wished.tell("sentences", 1, 1)
     by_document = len(texts) > 1
     by_section = not by_document and (style == "sections" or length == "long") and style != "abstract"
-    markers: dict[str, int] = {}
     sentences: list[Sentence] = []
     for item, one in enumerate(chosen):
         chunk = one.candidate.chunk
-        marker = markers.setdefault(chunk.id, len(markers) + 1)
-        citation = Citation(marker, sources[chunk.source_id], chunk.locator, chunk.id, one.candidate.text, True)
+        place = chunk.place_of(one.candidate.text)
+        marker = markers.of(chunk.id, one.candidate.text if chunk.cues else "")
+        citation = Citation(marker, sources[chunk.source_id], place, chunk.id, one.candidate.text, True)
         section = texts[one.text_index][0] if by_document and style != "abstract" else one.section if by_section else ""
-        sentences.append(Sentence(one.candidate.text, (citation,), section, item if style == "bullets" else 0))
+        speaker = _speaker(chunk, place)
+        sentences.append(
+            Sentence(one.candidate.text, (citation,), section, item if style == "bullets" or speaker else 0, speaker=speaker)
+        )
     if not sentences:
         warnings.append("no sentence can stand for this text: it holds only titles, tables, code or contents")
     spent = {"sentences": time.monotonic() - started}
     return Summary(scope.title, tuple(sentences), style, length, own, route, warnings=tuple(warnings), timings=spent)
+
+
+def _with_minutes(quoted: Summary, meetings: Sequence[Meeting], markers: _Markers) -> Summary:
+    """Of recordings, with their minutes as they were said, and by topic."""
+    if not meetings:
+        return quoted
+    started = time.monotonic()
+    minutes = quoted_minutes(meetings, quoted.length, markers.said)
+    sentences = by_topic(quoted.sentences, minutes) if quoted.style != "abstract" else quoted.sentences
+    spent = {**quoted.timings, "minutes": time.monotonic() - started}
+    return replace(quoted, minutes=minutes, sentences=sentences, timings=spent)
+
+
+class _Markers:
+    """Numbers places: a passage, or in a recording a sentence."""
+
+    def __init__(self, first: int = 1) -> None:
+        self._first = first
+        self._given: dict[tuple[str, str], int] = {}
+
+    def of(self, chunk_id: str, quote: str) -> int:
+        return self._given.setdefault((chunk_id, quote), len(self._given) + self._first)
+
+    def said(self, one: Utterance) -> int:
+        return self.of(one.chunk.id, one.text)
+
+
+def _speaker(chunk: Chunk, place: Locator) -> str:
+    """Who spoke then; "" where that is not known, and of what is no speech."""
+    if not isinstance(place, TimeLocator):
+        return ""
+    return next((cue.speaker for cue in chunk.cues if cue.start_s == place.start_s), "")
 
 
 def _main_language(chunks: Sequence[Chunk]) -> str:

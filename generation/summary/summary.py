@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from phidex.errors import InputError
 from phidex.generation.answer import Citation, Route
 from phidex.generation.chat_wire import Usage
+from phidex.generation.notes import OnProgress as OnProgress  # steps: parts, notes, summary; without a model sentences
+from phidex.generation.summary.minutes import Minutes, MinutesItem
 from phidex.retrieval.context.ledger import Ledger
 from phidex.retrieval.context.plan import MapPlan
 
@@ -25,9 +27,6 @@ SENTENCES: dict[Length, int] = {"short": 3, "medium": 7, "long": 15}
 NOTICE = "(Key sentences, quoted: no model wrote this summary.)"
 STOPPED = "the summary was stopped before its end"
 
-OnProgress = Callable[[str, int, int], None]
-"""Told the step ("parts", "notes", "summary"; without a model "sentences"), how much of it is done, how much there is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -39,6 +38,7 @@ class Sentence:
         section: the heading that it stands under; "" for none.
         item: number of the paragraph or list item that it belongs to.
         supported: a cited passage supports it; of another language than the passage: its numbers stand there.
+        speaker: who said it, where it is quoted from a recording.
     """
 
     text: str
@@ -46,12 +46,14 @@ class Sentence:
     section: str = ""
     item: int = 0
     supported: bool = True
+    speaker: str = ""
 
     @property
     def marked(self) -> str:
-        """The text with its markers behind it."""
+        """The text with its markers behind it; in front, who said it."""
+        text = f"{self.speaker}: {self.text}" if self.speaker else self.text
         markers = "".join(f"[{marker}]" for marker in dict.fromkeys(citation.marker for citation in self.citations))
-        return f"{self.text} {markers}" if markers else self.text
+        return f"{text} {markers}" if markers else text
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -60,6 +62,7 @@ class Sentence:
             "section": self.section,
             "item": self.item,
             "supported": self.supported,
+            **({"speaker": self.speaker} if self.speaker else {}),
             "citations": [citation.to_dict() for citation in self.citations],
         }
 
@@ -74,7 +77,8 @@ class Summary:
         plan: the parts that were read one by one, where the text did not fit one prompt.
         ledger: what was read, passage by passage; None without a model.
         warnings: sentences without support, and what else people should know.
-        timings: seconds spent on "read", "parts", "notes", "summary", "check" or "sentences".
+        timings: seconds spent on "read", "parts", "notes", "summary", "check", "sentences" or "minutes".
+        minutes: of recordings: who took part, when what came up, what was decided, taken on and left open, what was shown.
     """
 
     title: str
@@ -88,11 +92,28 @@ class Summary:
     usage: Usage | None = None
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict[str, float])
+    minutes: Minutes | None = None
+
+    @property
+    def decisions(self) -> tuple[MinutesItem, ...]:
+        """What was decided, of recordings; see `Minutes`."""
+        return self.minutes.decisions if self.minutes else ()
+
+    @property
+    def actions(self) -> tuple[MinutesItem, ...]:
+        """Who is to do what by when, of recordings; see `Minutes`."""
+        return self.minutes.actions if self.minutes else ()
+
+    @property
+    def questions(self) -> tuple[MinutesItem, ...]:
+        """What was left open, of recordings; see `Minutes`."""
+        return self.minutes.questions if self.minutes else ()
 
     @property
     def citations(self) -> tuple[Citation, ...]:
         """All places that it rests on, by marker, each once."""
-        found = {(one.marker, one.chunk_id): one for sentence in self.sentences for one in sentence.citations}
+        items = self.minutes.items if self.minutes else ()
+        found = {(one.marker, one.chunk_id): one for said in (*self.sentences, *items) for one in said.citations}
         return tuple(sorted(found.values(), key=lambda citation: citation.marker))
 
     @property
@@ -124,7 +145,39 @@ class Summary:
             "usage": self.usage and self.usage.to_dict(),
             "warnings": list(self.warnings),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+            **(self.minutes.to_dict() if self.minutes else {}),
         }
+
+    @property
+    def _itself(self) -> Any:
+        """For the renderers, which import this module: the type checker finds it under two paths and takes it for two."""
+        return self
+
+    def to_markdown(self) -> str:
+        """Markdown for people: the text with its places, and of recordings the minutes with times."""
+        from phidex.generation.summary.render import to_markdown
+
+        return to_markdown(self._itself)
+
+    def to_html(self, picture: Callable[[str], bytes] | None = None) -> str:
+        """One HTML page that needs nothing else: times link to the second of the recording, slides are shown.
+
+        Args:
+            picture: the bytes of a slide's picture by its id, such as `Phidex.blob`; None for a page without pictures.
+        """
+        from phidex.generation.summary.render_html import to_html
+
+        return to_html(self._itself, picture)
+
+    def to_docx(self, picture: Callable[[str], bytes] | None = None) -> bytes:
+        """A Word document; `picture` as in `to_html`.
+
+        Raises:
+            ConfigError: python-docx is not installed.
+        """
+        from phidex.generation.summary.render_docx import to_docx
+
+        return to_docx(self._itself, picture)
 
 
 def check_wishes(language: str, style: str, length: str) -> None:

@@ -18,10 +18,10 @@ from phidex.generation.chat import ChatModel
 from phidex.generation.chat_wire import Message, total_usage
 from phidex.generation.conversation import Conversation
 from phidex.generation.models.table import MODELS
+from phidex.generation.notes import Note, NoteReader, Stop
 from phidex.generation.summary.check import checked_sentences
-from phidex.generation.summary.notes import Reader, Stop
 from phidex.generation.summary.parts import Budget, Part, Planner, ledger_of, plan_of
-from phidex.generation.summary.prompts import Note, Wish, part_messages, summary_messages
+from phidex.generation.summary.prompts import EMPTY, Wish, merge_messages, part_messages, summary_messages
 from phidex.generation.summary.summary import STOPPED, Length, OnProgress, Style, Summary
 from phidex.generation.summary.turns import NOTHING, turn_text
 from phidex.generation.weigh import Scale
@@ -125,12 +125,13 @@ class _Work:
         )
         self._wished, self._route = wished, route
         self._stop = Stop(wished.cancelled)
-        self._reader = Reader(
+        self._reader = NoteReader(
             chat,
             model,
             self.scale.prompt,
             prompt_tokens=self._budget.prompt_tokens,
             note_tokens=self._budget.note_tokens,
+            empty=EMPTY,
             stop=self._stop,
             tell=wished.tell,
         )
@@ -174,13 +175,16 @@ class _Work:
             prompt = self.scale.prompt(summary_messages(wish, notes=some))
             return prompt + self._budget.reserve_tokens <= self._budget.prompt_tokens
 
-        kept = self._reader.merged(self._wished.title, notes, fits)
+        kept = self._reader.merged(notes, fits, self._merging(self._wished.title))
         spent["notes"] = spent.get("notes", 0.0) + time.monotonic() - started
         if self._stop.is_set():
             return self._summary("", shown, stored, spent, [STOPPED])
         if not kept:
             return self._summary("", shown, stored, spent, ["the model noted nothing in any part"])
         return self._written(summary_messages(wish, notes=kept), shown, stored, spent)
+
+    def _merging(self, title: str) -> Callable[[Sequence[Note]], list[Message]]:
+        return lambda notes: merge_messages(title, notes, self._budget.note_tokens)
 
     def _digests(self, names: Sequence[str], parts: Sequence[Part], notes: Sequence[Note | None]) -> list[Note]:
         """Of one text, its notes; of several, one for each: documents first, then across them."""
@@ -190,7 +194,7 @@ class _Work:
         paired = groupby(zip(parts, notes, strict=True), key=lambda pair: pair[0].text_index)
         for index, pairs in paired:
             mine = [note for _, note in pairs if note is not None]
-            digest = self._reader.merged(names[index], mine, lambda some: len(some) <= 1)
+            digest = self._reader.merged(mine, lambda some: len(some) <= 1, self._merging(names[index]))
             found += [replace(note, name=names[index]) for note in digest]
         return found
 

@@ -33,6 +33,9 @@ def test_against_nothing(phidex_cli: CommandLine) -> None:
         ["speech", "off"],
     ]
     assert "phidex models command mini --gpu-memory GIB" in shown
+    assert "PHIDEX_CHAT__URL to http://localhost:8000/v1" in shown
+    assert "PHIDEX_CHAT__MOE_URL to http://localhost:8004/v1" in shown
+    assert "PHIDEX_CHAT__VISION_URL to http://localhost:8005/v1" in shown
     assert [row["role"] for row in phidex_cli.json("models")] == list(ROLES)
     assert not phidex_cli.data.exists()
 
@@ -97,7 +100,11 @@ def test_the_commands_of_the_other_roles(phidex_cli: CommandLine) -> None:
     assert flag(vision, "--mm-processor-kwargs") == '{"num_crops": 16}'
     assert flag(vision, "--revision") == "abc"
     assert "costs 2,353 tokens" in vision
-    assert "pin it" not in vision
+    assert flag(vision, "--code-revision") == "abc"
+    assert "of commit abc and no other" in vision
+    known = phidex_cli("models", "command", "vision", "--gpu-memory", "80").stdout
+    assert flag(known, "--revision") == flag(known, "--code-revision") == "4a0d683eba9f1d0cbfb6151705d1ee73c25a80ca"
+    assert flag(known, "--port") == "8005"
     moe = phidex_cli("models", "command", "moe", "--gpu-memory", "80", "--gpus", "2", "--hopper").stdout
     assert flag(moe, "--tensor-parallel-size") == "2"
     assert flag(phidex_cli("models", "command", "embed", "--gpu-memory", "80").stdout, "--runner") == "pooling"
@@ -114,7 +121,7 @@ def test_the_commands_of_the_other_roles(phidex_cli: CommandLine) -> None:
         (("command", "mini"), "--gpu-memory"),
         (("command", "judge", "--gpu-memory", "80"), "judge"),
         (("compose", "--gpu-memory", "48"), "leave out moe (--role mini --role vision)"),
-        (("compose", "--gpu-memory", "80", "--role", "speech"), "there is no service for 'speech'"),
+        (("compose", "--gpu-memory", "80", "--role", "speech"), "no GPU is shared out for 'speech'"),
     ],
 )
 def test_wrong_use_is_told(arguments: tuple[str, ...], said: str, phidex_cli: CommandLine) -> None:

@@ -35,6 +35,7 @@ class Peer:
     def __init__(self, sock: socket.socket, request: Request, over: threading.Event) -> None:
         self._sock, self.request, self._over = sock, request, over
         self.client_left = threading.Event()
+        self.is_frozen = False
 
     def send(self, text: str | bytes) -> None:
         self._sock.sendall(text if isinstance(text, bytes) else text.encode())
@@ -58,6 +59,7 @@ class Peer:
 
     def freeze(self, seconds: float = 30.0) -> None:
         """Keeps the connection open and silent until the client leaves, the test ends, or the time is over."""
+        self.is_frozen = True
         self._sock.settimeout(seconds)
         with contextlib.suppress(TimeoutError):
             try:
@@ -95,6 +97,10 @@ class FaultyServer:
                 self._socks.append(sock)
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
+    def open_connections(self) -> int:
+        """Connections that the client has not closed, nor the server."""
+        return sum(map(_is_open, self._socks))
+
     def _serve(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError, ValueError):
             if (request := _read_request(sock)) is None:
@@ -112,6 +118,17 @@ class FaultyServer:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def _is_open(sock: socket.socket) -> bool:
+    if sock.fileno() < 0:
+        return False
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def _read_request(sock: socket.socket) -> Request | None:

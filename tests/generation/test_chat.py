@@ -166,10 +166,24 @@ def test_cancelling_drops_what_has_already_arrived() -> None:
 
 def test_cancelling_ends_the_pauses_between_attempts() -> None:
     cancelled = threading.Event()
-    cancelled.set()
-    with served(reply(503, Retry_After="20")) as (chat, server):
+
+    def busy(peer: Peer) -> None:
+        threading.Timer(0.2, cancelled.set).start()
+        reply(503, Retry_After="20")(peer)
+
+    with served(busy, first_token_timeout_s=60) as (chat, server):
+        started = time.monotonic()
         assert list(chat.stream(QUESTION, model="m", cancelled=cancelled)) == []
+        assert time.monotonic() - started < PATIENCE_S
         assert len(server.requests) == 1
+
+
+def test_nothing_is_sent_once_it_is_cancelled() -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    with served(answer("x")) as (chat, server):
+        assert list(chat.stream(QUESTION, model="m", cancelled=cancelled)) == []
+        assert not server.requests
 
 
 def test_probe_lists_models_with_windows_and_is_remembered() -> None:

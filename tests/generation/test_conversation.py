@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
-from tests.generation.test_respond import Scripted
+from tests.generation.scripted import Scripted
 
 from phidex.errors import InputError
 from phidex.generation.answer import Answer
@@ -32,7 +32,7 @@ def responder(chat: Scripted | None, hits: Sequence[Hit], **pack: int | str) -> 
     def stored(ids: Sequence[str]) -> list[Chunk]:
         return [one.chunk for one in hits if one.chunk.id in ids]
 
-    settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "")  # pyright: ignore[reportCallIssue]
+    settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "", repair=False)  # pyright: ignore[reportCallIssue]
     return Responder(PackSettings(**pack), settings, chat, None, stored)  # type: ignore[arg-type]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.generation.passages import BOILER, CHINESE, GERMAN, LEASE, hit, pack
+from tests.generation.summary.spoken_chunk import spoken
 
 from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.extract import NOTICE, extract_answer
+from phidex.ingest.records import TimeLocator
 
 ALL = (LEASE, BOILER, GERMAN, CHINESE)
 
@@ -61,3 +63,9 @@ def test_meaning_can_speak_against_absence() -> None:
 
 def test_the_nearest_places_are_named() -> None:
     assert absent_text([LEASE]) == "The answer is not in these documents. The nearest passages are in lease.pdf, p. 1."
+
+
+def test_what_was_said_is_quoted_with_its_seconds() -> None:
+    talk = spoken([("Ada", "The old boiler was replaced in March."), ("Bob", "The gutters are repaired by Ohm Ltd.")])
+    _, citations, _ = extract_answer("Who repaired the gutters?", [talk], pack(talk), None)
+    assert citations[0].locator == TimeLocator(15.0, 19.0)

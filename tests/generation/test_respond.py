@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
+from tests.generation.scripted import Said, Scripted
 
 from phidex.errors import BudgetError, ConfigError, InputError, PhidexError, ServiceError
-from phidex.generation.answer import Answer, AnswerEvent, Role, Route
-from phidex.generation.chat import Delta, Done, Message, OpenAIChat, Usage
+from phidex.generation.answer import Answer, AnswerEvent, Citation, Notice, Role, Route, event_name
+from phidex.generation.chat import Delta, Message, OpenAIChat
 from phidex.generation.endpoints.state import RoleState
 from phidex.generation.prompt import ABSENT
 from phidex.generation.respond import Responder
+from phidex.generation.routing.escalate import LEAST_CONFIDENCE
 from phidex.ingest.records import Chunk
 from phidex.retrieval.pack import Context
 from phidex.settings import ChatSettings, PackSettings
@@ -27,43 +30,8 @@ def stored(ids: Sequence[str]) -> list[Chunk]:
     return [one.chunk for one in HITS if one.chunk.id in ids]
 
 
-class Scripted:
-    """A chat model that says what it is told to, and keeps what it was asked."""
-
-    def __init__(self, reply: str, *, counted: bool = False, finish: str = "stop", prompt_tokens: int = 100) -> None:
-        self.reply, self.counted, self.finish, self.prompt_tokens = reply, counted, finish, prompt_tokens
-        self.asked: list[Message] = []
-        self.limit = 0
-        self.window: int | None = None
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> Generator[Delta | Done, None, None]:
-        self.asked, self.limit = list(messages), max_tokens or 0
-        for start in range(0, len(self.reply), 7):
-            yield Delta(self.reply[start : start + 7])
-        yield Done(self.finish, Usage(self.prompt_tokens, 5), model)
-
-    def window_tokens(self, model: str) -> int | None:
-        return self.window
-
-    def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
-        if not self.counted:
-            return None
-        return len(text) // 3 + 1 if isinstance(text, str) else sum(len(m.content) // 3 + 5 for m in text)
-
-    def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
-        return [len(text) // 3 + 1 for text in texts] if self.counted else None
-
-
 def responder(chat: Scripted | OpenAIChat | None, **pack: int) -> Responder:
-    settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "")  # pyright: ignore[reportCallIssue]
+    settings = ChatSettings(url="http://127.0.0.1:9/v1" if chat else "", repair=False)  # pyright: ignore[reportCallIssue]
     return Responder(PackSettings(**{"order": "rank", **pack}), settings, chat, None, stored)  # type: ignore[arg-type]
 
 
@@ -78,7 +46,8 @@ def test_events_come_in_order_and_the_text_is_the_sum_of_its_pieces() -> None:
         responder(Scripted("Maria Okafor signed the lease on 14 May 2021 [1].")).events("Who signed the lease?", HITS)
     )
     assert [type(event) for event in events[:2]] == [Route, Context]
-    assert {type(event) for event in events[2:-1]} == {Delta}
+    assert {type(event) for event in events[2:-1]} == {Delta, Citation}
+    assert [event_name(event) for event in events[:3]] == ["route", "evidence", "token"]
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert answer.text == "".join(event.text for event in events[2:-1] if isinstance(event, Delta))
@@ -135,11 +104,10 @@ def test_prompt_and_answer_together_keep_the_budget(budget: int, reserve: int) -
     greedy = ChatSettings(url="u", max_answer_tokens=4096)
     asked = replace(responder(chat, budget_tokens=budget, reserve_tokens=reserve), settings=greedy)
     *_, answer = asked.events("What is said?", hits)
-    sent = chat.count_tokens(chat.asked, model="m")
     assert isinstance(answer, Answer)
-    assert sent is not None
-    assert sent + chat.limit <= budget
-    assert answer.ledger.prompt_tokens + answer.ledger.context_tokens == sent
+    sent = [chat.count_tokens(prompt, model="m") or 0 for prompt in chat.prompts]  # the second asks for a correction
+    assert all(tokens + limit <= budget for tokens, limit in zip(sent, chat.limits, strict=True))
+    assert answer.ledger.prompt_tokens + answer.ledger.context_tokens == sent[0]
 
 
 def test_a_small_window_of_the_server_is_the_budget() -> None:
@@ -174,21 +142,11 @@ def test_a_question_over_the_budget() -> None:
 
 
 class Several(Scripted):
-    """Two models: what each says, or why it cannot be asked."""
+    """Two models: what each says, or why it cannot be asked; and how they are."""
 
-    def __init__(self, replies: dict[str, str | PhidexError]) -> None:
-        super().__init__("")
-        self.replies = replies
-        self.models: list[str] = []
+    def __init__(self, replies: dict[str, Said], **options: Any) -> None:
+        super().__init__(replies, **options)
         self.allowed = 9
-
-    def stream(self, messages: Sequence[Message], *, model: str, **options: object) -> Generator[Delta | Done, None, None]:  # type: ignore[override]
-        self.models.append(model)
-        said = self.replies[model]
-        if isinstance(said, PhidexError):
-            raise said
-        self.reply = said
-        yield from super().stream(messages, model=model)
 
     def states(self) -> dict[Role, RoleState]:
         return {}
@@ -204,7 +162,7 @@ class Several(Scripted):
 def ask_both(
     chat: Several, question: str = "Who signed the lease?", role: Role | None = None, **settings: bool
 ) -> list[AnswerEvent]:
-    given = ChatSettings(url="u", mini="small", moe="large", **settings)  # type: ignore[arg-type]
+    given = ChatSettings(url="u", mini="small", moe="large", **{"repair": False, **settings})  # type: ignore[arg-type]
     return list(Responder(PackSettings(order="rank"), given, chat, None, stored, chat).events(question, HITS, role=role))
 
 
@@ -258,6 +216,55 @@ def test_a_doubtful_answer_is_asked_for_again(reply: str, doubt: str) -> None:
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == 200  # of both
     assert sum(isinstance(event, Route) for event in events) == 2
+
+
+def test_a_model_that_was_unsure_of_its_words_is_doubted() -> None:
+    unsure, sure, silent = (
+        Several({"small": GOOD, "large": GOOD}, confidence=value) for value in (LEAST_CONFIDENCE - 0.1, 0.9, None)
+    )
+    *_, answer = ask_both(unsure)
+    assert isinstance(answer, Answer)
+    assert unsure.models == ["small", "large"]
+    assert "small was unsure of its words (40% a token)" in answer.route.reason
+    *_, answer = ask_both(sure)
+    assert isinstance(answer, Answer)
+    assert (sure.models, answer.confidence) == (["small"], 0.9)
+    assert answer.to_dict()["confidence"] == 0.9
+    ask_both(silent)
+    assert silent.models == ["small"]
+    assert sure.extras == [{"logprobs": True}]
+    alone = Scripted(GOOD, confidence=0.1)
+    assert whole(alone).confidence is None
+    assert alone.extras == [{}]  # nothing could come of it
+
+
+def test_a_doubtful_answer_that_stays_faulty_is_corrected_by_the_larger_model() -> None:
+    wrong = f"{GOOD} The rent is 9,999 euros a month [1]."
+    replies = iter([wrong, GOOD])
+
+    class Improving(Several):
+        def say(self, messages: Sequence[Message], model: str) -> Said:
+            return "Maria Okafor did." if model == "small" else next(replies)
+
+    chat = Improving({})
+    *_, answer = ask_both(chat, repair=True)
+    assert isinstance(answer, Answer)
+    assert chat.models == ["small", "large", "large"]
+    assert (answer.text, answer.route.role) == (GOOD, "moe")
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == 300
+
+
+def test_warnings_are_told_as_soon_as_they_are_known_and_once() -> None:
+    events = list(
+        responder(Scripted("The moon is made of green cheese [1]. Maria Okafor signed the lease [1].")).events("Who?", HITS)
+    )
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert sorted(told) == sorted(answer.warnings)
+    first = next(at for at, event in enumerate(events) if isinstance(event, Notice))
+    assert any(isinstance(event, Delta) for event in events[first:])
 
 
 def test_no_second_answer_where_none_is_wanted_or_allowed() -> None:

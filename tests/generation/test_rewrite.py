@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -13,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.generation.faulty import chat_settings
+from tests.generation.scripted import Said, Scripted
 
 from phidex.errors import ServiceError
-from phidex.generation.chat import Delta, Done, Message, OpenAIChat
+from phidex.generation.chat import Delta, Message, OpenAIChat
 from phidex.generation.rewrite import Rewriter, languages_to_cover, read_texts
 from phidex.generation.rewrite_prompts import rewrite_messages, schema
 from phidex.retrieval.embed import EmbedderIdentity
@@ -28,37 +28,19 @@ HISTORY = [
 TASKS = {"rewrite": "understood without", "parts": "apart", "translate": "translate a", "guess": "the passage of"}
 
 
-class Scripted:
-    """A chat model that answers by task, and keeps what it was asked; a callable may fail or wait."""
+class ByTask(Scripted):
+    """Answers by task, and keeps what it was asked; a callable may fail or wait."""
 
     def __init__(self, **replies: str | Callable[[], str]) -> None:
+        super().__init__(prompt_tokens=None)
         self.replies = replies
-        self.asked: dict[str, Sequence[Message]] = {}
+        self.tasks: dict[str, Sequence[Message]] = {}
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> Generator[Delta | Done, None, None]:
+    def say(self, messages: Sequence[Message], model: str) -> Said:
         task = next(name for name, words in TASKS.items() if words in messages[0].content)
-        self.asked[task] = messages
+        self.tasks[task] = messages
         reply = self.replies[task]
-        text = reply if isinstance(reply, str) else reply()
-        if text:
-            yield Delta(text)
-        if cancelled is not None and cancelled.is_set():
-            return
-        yield Done("stop", None, model)
-
-    def window_tokens(self, model: str) -> int | None:
-        return None
-
-    def count_tokens(self, text: Sequence[Message] | str, *, model: str) -> int | None:
-        return None
+        return reply if isinstance(reply, str) else reply()
 
 
 def settings(**values: Any) -> SearchSettings:
@@ -70,28 +52,28 @@ def rewriter(chat: Any, **values: Any) -> Rewriter:
 
 
 def test_a_follow_up_is_completed_by_the_model_and_shown() -> None:
-    chat = Scripted(rewrite="What does the Aquila pump weigh?")
+    chat = ByTask(rewrite="What does the Aquila pump weigh?")
     found = rewriter(chat).rewrite("And what does it weigh?", HISTORY)
     assert (found.question, found.search, found.by) == ("What does the Aquila pump weigh?",) * 2 + ("model",)
     assert found.is_changed
     assert found.asked == "And what does it weigh?"
-    sent = chat.asked["rewrite"][1].content
+    sent = chat.tasks["rewrite"][1].content
     assert "User: How much does the Aquila pump cost?" in sent
     assert "<|end|>" not in sent
 
 
 def test_a_question_that_stands_alone_is_not_given_to_the_model_unless_asked_for() -> None:
-    chat = Scripted(rewrite="What is the tax on books in Germany?")
+    chat = ByTask(rewrite="What is the tax on books in Germany?")
     alone = "What is the tax on books in Germany?"
     assert rewriter(chat).rewrite(alone, HISTORY).by == ""
     assert rewriter(chat, rewrite="off").rewrite("And what does it weigh?", HISTORY).search == "And what does it weigh?"
-    assert not chat.asked
+    assert not chat.tasks
     always = rewriter(chat, rewrite="model").rewrite(alone, HISTORY)
-    assert chat.asked
+    assert chat.tasks
     assert (always.by, always.is_changed) == ("", False)
 
 
-@pytest.mark.parametrize("chat", [None, Scripted(rewrite="…")])
+@pytest.mark.parametrize("chat", [None, ByTask(rewrite="…")])
 def test_without_a_model_the_words_of_the_question_before_are_searched(chat: Any) -> None:
     found = rewriter(chat, rewrite="words").rewrite("And what does it weigh?", HISTORY)
     assert (found.question, found.search, found.by) == (
@@ -128,7 +110,7 @@ def wait() -> str:
 )
 def test_whatever_fails_leaves_the_question_as_it_was_with_a_warning(reply: Any, warning: str) -> None:
     seconds = 0.1 if reply is wait else 20.0
-    found = rewriter(Scripted(rewrite=reply), rewrite_timeout_s=seconds).rewrite("And what does it weigh?", HISTORY)
+    found = rewriter(ByTask(rewrite=reply), rewrite_timeout_s=seconds).rewrite("And what does it weigh?", HISTORY)
     assert (found.question, found.search, found.by) == (
         "And what does it weigh?",
         "And what does it weigh? Aquila pump",
@@ -138,7 +120,7 @@ def test_whatever_fails_leaves_the_question_as_it_was_with_a_warning(reply: Any,
 
 
 def test_a_question_is_taken_apart_translated_and_guessed_at() -> None:
-    chat = Scripted(
+    chat = ByTask(
         parts='{"texts": ["When was the bridge built?", "Who paid for it?"]}',
         translate="1. Wer hat die Brücke bezahlt und gebaut?\n2. Qui a payé et construit le grand pont ?",
         guess="The bridge was built in 1911.\nThe city paid for it.",
@@ -152,12 +134,12 @@ def test_a_question_is_taken_apart_translated_and_guessed_at() -> None:
     }
     assert found.guesses == ("The bridge was built in 1911. The city paid for it.",)
     assert found.wordings == (*found.translations.values(), *found.guesses)
-    assert "German (de), French (fr)" in chat.asked["translate"][1].content
+    assert "German (de), French (fr)" in chat.tasks["translate"][1].content
     assert json.loads(json.dumps(found.to_dict()))["parts"] == list(found.parts)
 
 
 def test_one_failure_does_not_take_the_others_along() -> None:
-    chat = Scripted(parts=fail, translate="Wer hat die Brücke gebaut und bezahlt?", guess="The city built it.")
+    chat = ByTask(parts=fail, translate="Wer hat die Brücke gebaut und bezahlt?", guess="The city built it.")
     found = rewriter(chat, decompose=True, translate=True, hypothetical=True).rewrite("Who built it?", languages=("de",))
     assert (found.parts, len(found.translations), len(found.guesses)) == ((), 1, 1)
     assert found.warnings == (
@@ -166,23 +148,23 @@ def test_one_failure_does_not_take_the_others_along() -> None:
 
 
 def test_parts_are_four_at_most_and_a_simple_question_has_none() -> None:
-    five = Scripted(parts="\n".join(f"{number}. what is {number}?" for number in range(1, 6)))
+    five = ByTask(parts="\n".join(f"{number}. what is {number}?" for number in range(1, 6)))
     found = rewriter(five, decompose=True).rewrite("What are they?")
     assert found.parts == ()
     assert "nothing usable" in found.warnings[0]
-    same = rewriter(Scripted(parts="Who built it?"), decompose=True).rewrite("Who built it?")
+    same = rewriter(ByTask(parts="Who built it?"), decompose=True).rewrite("Who built it?")
     assert (same.parts, same.warnings) == ((), ())
 
 
 def test_a_translation_in_a_wrong_language_is_left_out() -> None:
-    chat = Scripted(translate="Who has built the old bridge over the river?")
+    chat = ByTask(translate="Who has built the old bridge over the river?")
     assert rewriter(chat, translate=True).rewrite("Who built it?", languages=("de",)).translations == {}
 
 
 def test_nothing_is_asked_that_was_not_switched_on() -> None:
-    chat = Scripted()
+    chat = ByTask()
     assert rewriter(chat).rewrite("Who built it?", languages=("de",)).wordings == ()
-    assert not chat.asked
+    assert not chat.tasks
 
 
 def test_a_server_that_knows_no_schema_is_asked_without_one_from_then_on() -> None:

@@ -51,7 +51,22 @@ def serve(
     Raises:
         ServerError: it did not become healthy in time.
     """
-    port = _free_port()
+    port = free_port()
+    with serve_process(model, log, port=port, names=names, window_tokens=window_tokens, flags=flags):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextlib.contextmanager
+def serve_process(
+    model: Path,
+    log: Path,
+    *,
+    port: int,
+    names: Sequence[str] = NAMES,
+    window_tokens: int = WINDOW_TOKENS,
+    flags: Sequence[str] = CHAT_FLAGS,
+) -> Generator[subprocess.Popen[bytes]]:
+    """As `serve`, on a given port; yields the process, which leads a group of its own, so that a test may kill all of it."""
     # vLLM must not outlive a pytest that was killed: the kernel tells it, where util-linux is installed.
     guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("wb") as output:
@@ -65,7 +80,7 @@ def serve(
         )
     try:
         _wait_until_healthy(process, f"http://127.0.0.1:{port}/health", log)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield process
     finally:
         _end(process)
 
@@ -80,10 +95,12 @@ def _environment() -> dict[str, str]:
     # By default the worker is pinned to the first core and spins there, whoever else needs it. One free thread is plenty.
     ours |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
     # Caches stay in the repository's ignored folder and out of the home of whoever runs the tests.
-    return {**os.environ, **ours, "VLLM_CACHE_ROOT": str(ROOT / ".vllm" / "cache")}
+    caches = {"VLLM_CACHE_ROOT": str(ROOT / ".vllm" / "cache"), "HF_MODULES_CACHE": str(ROOT / ".vllm" / "cache" / "modules")}
+    return {**os.environ, **ours, **caches}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

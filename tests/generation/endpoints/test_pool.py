@@ -200,7 +200,7 @@ def test_nobody_waits_for_the_load() -> None:
     asked = threading.Event()
     go = threading.Event()
 
-    def ask_slowly() -> str:
+    def ask_slowly(_: threading.Event) -> str:
         asked.set()
         go.wait(5)
         return 'vllm:num_requests_waiting{engine="0"} 7'
@@ -216,6 +216,46 @@ def test_nobody_waits_for_the_load() -> None:
     while watch.latest().waiting != 7:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_load_that_was_heard_long_ago_says_nothing() -> None:
+    now = 0.0
+    heard = iter(['vllm:num_requests_waiting{engine="0"} 7'])
+    watch = LoadWatch(lambda _: next(heard, ""), clock=lambda: now)
+    deadline = time.monotonic() + 5
+    while watch.latest().waiting != 7:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    now = 9.0  # it is asked again, and what it said last still counts
+    assert watch.latest().waiting == 7
+    watch.close(5)
+    now = 60.0
+    assert watch.latest().waiting == 0
+
+
+def test_closing_does_not_wait_for_a_server_that_is_silent_about_its_load() -> None:
+    with faulty_server(Peer.freeze) as server:
+        pool = Pool(chat_settings(server.url, connect_timeout_s=20))
+        pool.states()
+        while not server.requests:
+            time.sleep(0.005)
+        started = time.monotonic()
+        pool.close()
+        assert time.monotonic() - started < 2
+        assert server.peers[0].client_left.wait(5)
+
+
+def test_a_view_that_is_cancelled_neither_counts_nor_harms_the_breaker() -> None:
+    cancelled = threading.Event()
+    with faulty_server(Peer.freeze) as server, Pool(chat_settings(server.url)) as pool:
+        view = pool.until(cancelled)
+        for _ in range(4):
+            threading.Timer(0.1, cancelled.set).start()
+            assert view.count_each(["a"], model="phi-3.5-mini") is None
+            assert view.window_tokens("phi-3.5-mini") is None
+            assert list(view.stream(QUESTION, model="phi-3.5-mini", cancelled=threading.Event())) == []
+            cancelled.clear()
+        assert pool.states()["mini"].is_well
 
 
 @pytest.mark.vllm

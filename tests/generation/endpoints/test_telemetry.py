@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.semconv._incubating.metrics import gen_ai_metrics  # pyright: ignore[reportMissingTypeStubs]
 from tests.generation.faulty import QUESTION, answer, chat_settings, close_mid_stream, faulty_server, reply
 
 from phidex.errors import InputError, ServiceError
@@ -62,6 +63,20 @@ def test_a_call_that_succeeds(exported: tuple[InMemorySpanExporter, InMemoryMetr
     assert found["gen_ai.client.operation.time_to_first_chunk"][0].count == 1
     used = {point.attributes["gen_ai.token.type"]: point.sum for point in found["gen_ai.client.token.usage"]}
     assert used == {"input": 7, "output": 2}
+
+
+def test_names_and_units_are_those_of_the_conventions(exported: tuple[InMemorySpanExporter, InMemoryMetricReader]) -> None:
+    _, reader = exported
+    with faulty_server(answer("x")) as server, Pool(chat_settings(server.url)) as pool:
+        list(pool.stream(QUESTION, model="phi-3.5-mini"))
+    data = reader.get_metrics_data()
+    assert data is not None
+    metrics_of = [one for resource in data.resource_metrics for scope in resource.scope_metrics for one in scope.metrics]
+    assert {one.name: one.unit for one in metrics_of} == {
+        gen_ai_metrics.GEN_AI_CLIENT_OPERATION_DURATION: "s",
+        gen_ai_metrics.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK: "s",
+        gen_ai_metrics.GEN_AI_CLIENT_TOKEN_USAGE: "{token}",
+    }
 
 
 def test_a_call_that_breaks_off(exported: tuple[InMemorySpanExporter, InMemoryMetricReader]) -> None:

@@ -14,7 +14,7 @@ from tests.generation.faulty import Peer, Script, answer, faulty_server, reply
 
 from phidex.generation.models.health import RoleHealth, examine_roles
 from phidex.generation.models.table import ROLES
-from phidex.settings import ChatSettings, EmbedSettings, RerankSettings, Settings
+from phidex.settings import ChatSettings, EmbedSettings, RerankSettings, Settings, SpeechSettings
 
 CLOSED = "http://127.0.0.1:9/v1"
 
@@ -61,6 +61,14 @@ def test_nothing_is_set_up() -> None:
     }
     assert "phidex models command moe" in found["moe"].cure
     assert "PHIDEX_CHAT__MOE_URL" in found["moe"].cure
+
+
+def test_speech_is_examined_where_it_has_an_endpoint() -> None:
+    with faulty_server(serving({"id": "whisper", "max_model_len": 448})) as server:
+        assert roles(speech=SpeechSettings(url=server.url))["speech"].state == "ok"
+        other = roles(speech=SpeechSettings(url=server.url, model="small"))["speech"]
+    assert (other.state, other.cure) == ("broken", "set PHIDEX_SPEECH__MODEL to one of: whisper")
+    assert roles(speech=SpeechSettings(url=CLOSED))["speech"].state == "broken"
 
 
 def test_each_role_at_its_own_endpoint_with_its_own_key() -> None:

@@ -76,6 +76,58 @@ def test_a_role_that_is_asked_for() -> None:
     assert caught.value.hint.startswith("set PHIDEX_CHAT__URL to")
 
 
+SEEING = {"vision": "phi-3.5-vision"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "role", "reason"),
+    [
+        (
+            Asked("visual", pictures=3),
+            "vision",
+            "the question is about something to look at, and what was found have 3 pictures",
+        ),
+        (Asked("visual", pictures=1), "vision", "what was found has a picture"),
+        (Asked("code", attached=1), "vision", "a picture comes with the question"),
+        (Asked(attached=2, pictures=9), "vision", "2 pictures come with the question"),
+        (Asked("visual"), "mini", "as good and faster"),
+        (Asked("lookup", pictures=3), "mini", "as good and faster"),
+    ],
+)
+def test_what_is_to_be_seen_goes_to_the_model_that_sees(asked: Asked, role: str, reason: str) -> None:
+    route = choose_route(settings(**SEEING), asked)
+    assert (route.role, route.model == "phi-3.5-vision") == (role, role == "vision")
+    assert reason in route.reason
+    assert route.signals.get("pictures", 0) == asked.to_see
+
+
+def test_nobody_who_sees_leaves_it_to_the_text_and_that_is_said() -> None:
+    asked = Asked("visual", pictures=2)
+    blind = choose_route(settings(), asked)
+    assert blind.role == "mini"
+    assert blind.reason.startswith("pictures cannot be looked at, since no vision model is configured; ")
+    down = choose_route(settings(**SEEING), asked, {"vision": RoleState("does not answer")})
+    assert down.role == "mini"
+    assert "since phi-3.5-vision does not answer; " in down.reason
+    nothing = choose_route(settings(url="", moe=""), asked)
+    assert nothing.role == "extractive"
+
+
+def test_vision_can_be_asked_for_and_serve_alone() -> None:
+    alone = settings(url="", moe="", vision_url="v", **SEEING)
+    assert choose_route(alone, Asked(), forced="vision").model == "phi-3.5-vision"
+    assert choose_route(alone, Asked(attached=1)).role == "vision"
+    assert choose_route(alone, Asked()).role == "extractive"
+    assert [one.role for one in fallbacks(settings(**SEEING), choose_route(alone, Asked(attached=1)))] == [
+        "mini",
+        "moe",
+        "extractive",
+    ]
+    with pytest.raises(ConfigError, match="vision is asked for") as caught:
+        choose_route(settings(), Asked(), forced="vision")
+    assert "PHIDEX_CHAT__VISION to" in caught.value.hint
+
+
 def test_the_way_down() -> None:
     route = choose_route(settings(), Asked("code"))
     assert [one.role for one in fallbacks(settings(), route)] == ["mini", "extractive"]

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.generation.passages import hit, pack
+from tests.generation.summary.spoken_chunk import spoken
 
 from phidex.generation.structured.evidence import Evidence, Leaf, leaves_of
 from phidex.generation.structured.record import FieldEvidence
 from phidex.generation.structured.schema import Schema
 from phidex.generation.structured.value import amounts, says_amount, says_words
-from phidex.ingest.records import Chunk
+from phidex.ingest.records import Chunk, TimeLocator
 
 LEASE = hit(
     "lease",
@@ -148,3 +149,9 @@ def test_words_end_where_words_end() -> None:
     assert says_words("12", "12 m")
     assert not says_words("12", "in 2012")
     assert says_words("12", "12m²")
+
+
+def test_a_value_that_was_said_has_its_seconds() -> None:
+    talk = spoken([("Ada", "The old boiler was replaced in March."), ("Bob", "The gutters cost 4,200 euros.")])
+    found = Evidence(pack(talk), lambda _: [talk.chunk]).of([Leaf(("field",), "4,200 euros", "price of the gutters", False)])
+    assert found["field"].citations[0].locator == TimeLocator(15.0, 19.0)

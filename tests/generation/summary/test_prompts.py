@@ -7,7 +7,16 @@ import hashlib
 from tests.generation.passages import LEASE
 
 from phidex.generation.chat_wire import Message
-from phidex.generation.summary.prompts import STYLE_WISHES, VERSION, Note, Wish, merge_messages, part_messages, summary_messages
+from phidex.generation.notes import Note
+from phidex.generation.summary.prompts import (
+    STYLE_WISHES,
+    VERSION,
+    Wish,
+    merge_messages,
+    minutes_messages,
+    part_messages,
+    summary_messages,
+)
 from phidex.generation.summary.summary import SENTENCES
 from phidex.retrieval.pack import PackedBlock
 
@@ -44,8 +53,9 @@ def test_the_rendered_bytes() -> None:
             for length in SENTENCES
             for message in summary_messages(Wish("The lease", "und", style, length), blocks=BLOCKS)
         ),
+        *minutes_messages(Wish("The lease", "de", "prose", "short"), {"type": "object"}, BLOCKS),
     ]
-    assert (VERSION, digest(whole)) == ("summary/1", "631ad916a8da08cf"), (
+    assert (VERSION, digest(whole)) == ("summary/2", "65ebc29a6238d846"), (
         "the prompts changed: count VERSION up and renew the digest"
     )
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.generation.passages import BOILER, GERMAN, LEASE, hit
-from tests.generation.test_respond import Scripted
+from tests.generation.scripted import Said, Scripted
 
 from phidex.errors import BudgetError, IncompleteAnswerError, ServiceError
 from phidex.generation.answer import Route
-from phidex.generation.chat import Delta, Done, Message, OpenAIChat
+from phidex.generation.chat import Message, OpenAIChat
 from phidex.generation.chat_wire import Usage
 from phidex.generation.conversation import Conversation, Turn
 from phidex.generation.summary.prompts import EMPTY, MERGE_SYSTEM, PART_SYSTEM, SUMMARY_SYSTEM
@@ -36,43 +36,21 @@ class Writer(Scripted):
     """Notes the first page of each part, repeats notes, and writes a sentence for each; counts as its server would."""
 
     def __init__(self, *, final: str = "", note: str = "", pause_s: float = 0.0) -> None:
-        super().__init__("", counted=True)
-        self.final, self.note, self.pause_s = final, note, pause_s
-        self.prompts: list[list[Message]] = []
-        self.limits: list[int] = []
+        super().__init__(counted=True, pause_s=pause_s)
+        self.final, self.note = final, note
         self.broken: Exception | None = None
-        self._lock = threading.Lock()
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> Generator[Delta | Done, None, None]:
-        with self._lock:
-            self.prompts.append(list(messages))
-            self.limits.append(max_tokens or 0)
-        until = time.monotonic() + self.pause_s
-        while time.monotonic() < until:
-            if cancelled is not None and cancelled.is_set():
-                return
-            time.sleep(0.01)
+    def say(self, messages: Sequence[Message], model: str) -> Said:
         if self.broken is not None:
-            raise self.broken
+            return self.broken
         system, content = messages[0].content, messages[1].content
         if system == SUMMARY_SYSTEM and self.final:
-            text = self.final
-        elif system == PART_SYSTEM:
+            return self.final
+        if system == PART_SYSTEM:
             page, number = _TOLD.search(content), _NUMBER.search(content)
-            text = self.note or (f"{page[0]} [{number[1]}]." if page and number else EMPTY)
-        else:
-            said = [line for line in content.splitlines() if line.startswith("Page")]
-            text = "\n".join(said if system == SUMMARY_SYSTEM else said[:1])
-        yield Delta(text)
-        yield Done("stop", Usage(100, 5), model)
+            return self.note or (f"{page[0]} [{number[1]}]." if page and number else EMPTY)
+        said = [line for line in content.splitlines() if line.startswith("Page")]
+        return "\n".join(said if system == SUMMARY_SYSTEM else said[:1])
 
 
 def telling(told: list[tuple[str, int, int]]) -> OnProgress:
@@ -282,10 +260,9 @@ def test_a_server_that_cannot_count_and_refuses_gets_shorter_parts() -> None:
         def count_each(self, texts: Sequence[str], *, model: str) -> list[int] | None:
             return None
 
-        def stream(self, messages: Sequence[Message], **named: Any) -> Generator[Delta | Done, None, None]:  # type: ignore[override]
-            if sum(len(message.content) for message in messages) > 9_000:
-                raise BudgetError("longer than the window")
-            yield from super().stream(messages, **named)
+        def say(self, messages: Sequence[Message], model: str) -> Said:
+            too_long = sum(len(message.content) for message in messages) > 9_000
+            return BudgetError("longer than the window") if too_long else super().say(messages, model)
 
     assert write(Refusing(), BOOK, pack={"long_tokens": 4_000}).sentences
     with pytest.raises(BudgetError):

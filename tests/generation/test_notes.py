@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from tests.generation.passages import hit
+from tests.generation.scripted import Said, Scripted
 from tests.generation.test_conversation import responder
-from tests.generation.test_respond import Scripted
 
 from phidex.errors import BudgetError
 from phidex.generation.answer import Answer, AnswerEvent
-from phidex.generation.chat import Delta, Done, Message, OpenAIChat
+from phidex.generation.chat import Message, OpenAIChat
 from phidex.generation.conversation import Conversation
 from phidex.generation.extract import NOTICE
 from phidex.generation.prompt import ABSENT, NOTES_SYSTEM, PART_SYSTEM, SYSTEM
@@ -30,33 +29,18 @@ class Reader(Scripted):
     """Notes what a part says about the lighthouse, and answers from notes."""
 
     def __init__(self, note: str = "") -> None:
-        super().__init__("", counted=True)
+        super().__init__(counted=True)
         self.note = note
-        self.prompts: list[list[Message]] = []
-        self._lock = threading.Lock()
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> Generator[Delta | Done, None, None]:
-        with self._lock:
-            self.prompts.append(list(messages))
+    def say(self, messages: Sequence[Message], model: str) -> Said:
         content = messages[1].content
         if messages[0].content == PART_SYSTEM and self.note and "<notes" not in content:
-            text = self.note
-        elif messages[0].content == PART_SYSTEM and "1887" not in content:
-            text = ABSENT
-        else:
-            marker = next((number for number in range(200) if f"[{number}]" in content), 0)
-            found = content.partition("1887")[0].rpartition('<source number="')[2].partition('"')[0]
-            text = f"The lighthouse was built in 1887 by Ada Brandt [{found if found.isdigit() else marker}]."
-        yield Delta(text)
-        yield from super().stream(messages, model=model, max_tokens=max_tokens)
+            return self.note
+        if messages[0].content == PART_SYSTEM and "1887" not in content:
+            return ABSENT
+        marker = next((number for number in range(200) if f"[{number}]" in content), 0)
+        found = content.partition("1887")[0].rpartition('<source number="')[2].partition('"')[0]
+        return f"The lighthouse was built in 1887 by Ada Brandt [{found if found.isdigit() else marker}]."
 
 
 def ask(chat: Scripted | None, hits: Sequence[Hit], **pack: int) -> tuple[list[AnswerEvent], Context, Answer]:
@@ -147,19 +131,11 @@ class Refusing(Scripted):
         super().__init__("Maria Okafor signed [1].")
         self.most, self.refused = most, 0
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> Generator[Delta | Done, None, None]:
+    def say(self, messages: Sequence[Message], model: str) -> Said:
         if sum(len(message.content) for message in messages) > self.most:
             self.refused += 1
-            raise BudgetError("the prompt is longer than the window")
-        yield from super().stream(messages, model=model, max_tokens=max_tokens)
+            return BudgetError("the prompt is longer than the window")
+        return super().say(messages, model)
 
 
 def test_a_server_that_cannot_count_and_refuses_gets_less() -> None:
