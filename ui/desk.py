@@ -11,13 +11,13 @@ import streamlit as st
 
 from phidex.errors import PhidexError
 from phidex.generation.answer import Citation
+from phidex.ingest.pdf.painter import PageView, Painter
 from phidex.sdk import Phidex
 from phidex.settings import Settings, load_settings
 from phidex.ui.jobs import Jobs
 from phidex.ui.link import Place
-from phidex.ui.picture import PageView, Painter
 from phidex.ui.prose import plain, sentence
-from phidex.ui.turn import Turn
+from phidex.ui.talk import Talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,25 @@ class Desk:
 
 @dataclass(slots=True)
 class Shown:
-    """The citation beside the answers, and the page that is looked at now."""
+    """The citation beside the answers, of which collection, and the page that is looked at now."""
 
     citation: Citation
+    collection: str
     page_number: int = 0
 
 
 @dataclass(slots=True)
 class Visit:
-    """One visitor's session: what was asked, newest first, and what is looked at.
+    """One visitor's session: what is talked about, and what is looked at.
 
     Args:
+        talks: the conversation of each collection.
         uploads: counts uploads; part of the widget's key, so that it empties after each.
         jobs_seen: number of the last job whose end was shown.
         place: what the address names.
     """
 
-    turns: list[Turn] = field(default_factory=list[Turn])
+    talks: dict[str, Talk] = field(default_factory=dict[str, Talk])
     shown: Shown | None = None
     uploads: int = 0
     jobs_seen: int = 0
@@ -89,18 +91,19 @@ class Visit:
         self._left.discard(part)
         return is_left
 
-    def ask(self, question: str, collection: str, phidex: Phidex) -> Turn:
-        """Put a new turn first and begin to answer it."""
-        turn = Turn(len(self.turns) + 1, question, collection)
-        self.turns.insert(0, turn)
-        self.shown = None
-        turn.start(phidex)
-        return turn
+    def talk(self, collection: str) -> Talk:
+        """The conversation over the collection; a new one where there is none."""
+        return self.talks.setdefault(collection, Talk(collection))
 
-    def show(self, citation: Citation) -> None:
+    def begin(self, talk: Talk) -> None:
+        """Go on with this conversation, and look at nothing yet."""
+        self.talks[talk.collection] = talk
+        self.shown = None
+
+    def show(self, citation: Citation, collection: str) -> None:
         """Lay a citation's place beside the answers."""
         page_number = getattr(citation.locator, "page_number", 0)
-        self.shown = Shown(citation, page_number)
+        self.shown = Shown(citation, collection, page_number)
 
 
 def open_desk() -> Desk:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
 
 from phidex.errors import PhidexError
 from phidex.generation.answer import Citation
-from phidex.ingest.records import LineLocator, PageLocator
+from phidex.ingest.pdf.painter import PageView
+from phidex.ingest.records import LineLocator, PageLocator, TimeLocator
 from phidex.ui.desk import Desk, Shown, draw, show_problem
 from phidex.ui.look import line_block, quote_block
-from phidex.ui.picture import PageView
 from phidex.ui.place import read_lines
 from phidex.ui.prose import plain
+from phidex.ui.words import say
 
 
 @st.fragment
@@ -29,8 +31,10 @@ def show_evidence(desk: Desk, shown: Shown) -> None:
                 _show_page(desk, shown, citation, locator)
             case LineLocator() as locator:
                 st.html(line_block(read_lines(citation.source, locator)))
+            case TimeLocator() as locator:
+                _show_moment(desk, shown, citation, locator)
             case locator:
-                st.caption(f"at {locator}")
+                st.caption(str(locator))
     except PhidexError as exc:
         show_problem(exc)
 
@@ -45,11 +49,20 @@ def _show_head(citation: Citation) -> None:
     )
     with mark.container(horizontal=True, horizontal_alignment="right"):
         if citation.verified:
-            help_text = "The quote stands in the stored passage."
-            st.badge("verified", icon=":material/verified:", color="green", help=help_text)
+            help_text = citation.reason or say("evidence.verified_help")
+            st.badge(say("evidence.verified"), icon=":material/verified:", color="green", help=plain(help_text))
         else:
-            help_text = "The passage does not clearly support what the answer says."
-            st.badge("not verified", icon=":material/help:", color="orange", help=help_text)
+            help_text = citation.reason or say("evidence.unsupported_help")
+            st.badge(say("evidence.unsupported"), icon=":material/help:", color="orange", help=plain(help_text))
+
+
+def _show_moment(desk: Desk, shown: Shown, citation: Citation, locator: TimeLocator) -> None:
+    """What was on the screen at that second."""
+    st.caption(f"{locator} – {replace(locator, start_s=locator.end_s)}")
+    if locator.frame:
+        with st.container(key="page"):
+            picture = desk.phidex.blob(locator.frame, shown.collection)
+            st.image(picture, width="stretch", alt=f"{citation.source.name}, {locator}")
 
 
 def _show_page(desk: Desk, shown: Shown, citation: Citation, locator: PageLocator) -> None:
@@ -65,7 +78,7 @@ def _show_page(desk: Desk, shown: Shown, citation: Citation, locator: PageLocato
         sha256=citation.source.sha256,
     )
     with st.container(key="page"):
-        st.image(draw(desk.painter, view), width="stretch", alt=f"Page {shown.page_number} of {citation.source.name}")
+        st.image(draw(desk.painter, view), width="stretch", alt=_place(shown.page_number, citation))
 
 
 def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:
@@ -79,7 +92,7 @@ def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:
         st.button(
             "",
             icon=":material/chevron_left:",
-            help="Previous page",
+            help=say("evidence.previous"),
             key="previous",
             disabled=here <= 1,
             on_click=turn_to,
@@ -88,16 +101,16 @@ def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:
         st.button(
             "",
             icon=":material/chevron_right:",
-            help="Next page",
+            help=say("evidence.next"),
             key="next",
             disabled=here >= count,
             on_click=turn_to,
             args=(here + 1,),
         )
-        st.markdown(f":gray[page {here} of {count}]", width="content")
+        st.markdown(f":gray[{say('evidence.page', number=here, count=count)}]", width="content")
         if here != locator.page_number:
             st.button(
-                f"Back to {plain(str(locator))}",
+                say("evidence.back", place=plain(str(locator))),
                 icon=":material/undo:",
                 type="tertiary",
                 key="back",
@@ -106,6 +119,16 @@ def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:
             )
         st.space("stretch")
         chosen = st.segmented_control(
-            "View", ("Page", "Passage"), default="Page", required=True, key="view", label_visibility="collapsed"
+            say("evidence.view"),
+            ("page", "passage"),
+            format_func=lambda part: say(f"evidence.view_{part}"),
+            default="page",
+            required=True,
+            key="view",
+            label_visibility="collapsed",
         )
-    return chosen == "Passage"
+    return chosen == "passage"
+
+
+def _place(page_number: int, citation: Citation) -> str:
+    return f"{citation.source.name}, {say('evidence.page', number=page_number, count=citation.source.page_count)}"

@@ -6,6 +6,7 @@ from html import escape
 
 from phidex.generation.answer import Answer
 from phidex.ui.place import NumberedLine
+from phidex.ui.words import say
 
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 32" width="132" height="32">
 <path d="M4 4h13l6 6v18H4z" fill="#fff" stroke="#b45309" stroke-width="2" stroke-linejoin="round"/>
@@ -65,10 +66,10 @@ def ledger_bar(answer: Answer) -> str:
     """Where the token budget went, as a bar with its key."""
     ledger = answer.ledger
     parts = (
-        ("passages", ledger.context_tokens, "#e0a21b"),
-        ("question and instructions", ledger.prompt_tokens, "#8a6d3b"),
-        ("kept for the answer", ledger.reserve_tokens, "#b9c7a8"),
-        ("free", ledger.free_tokens, "var(--phidex-free)"),
+        (say("ledger.passages"), ledger.context_tokens, "#e0a21b"),
+        (say("ledger.prompt"), ledger.prompt_tokens, "#8a6d3b"),
+        (say("ledger.reserve"), ledger.reserve_tokens, "#b9c7a8"),
+        (say("ledger.free"), ledger.free_tokens, "var(--phidex-free)"),
     )
     whole = max(1, ledger.budget_tokens)
     bar = "".join(f'<span style="width:{100 * n / whole:.2f}%;background:{colour}"></span>' for _, n, colour in parts)

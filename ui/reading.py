@@ -7,12 +7,12 @@ from html import escape
 import streamlit as st
 
 from phidex.errors import PhidexError
+from phidex.ingest.pdf.painter import PageView
 from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.catalogue import SourceEntry
 from phidex.ui.desk import Desk, Visit, draw, show_problem
 from phidex.ui.link import Place
 from phidex.ui.look import passage_block
-from phidex.ui.picture import PageView
 from phidex.ui.prose import plain
 from phidex.ui.words import say
 

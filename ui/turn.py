@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from phidex.errors import IncompleteAnswerError, PhidexError
-from phidex.generation.answer import Answer, Route
+from phidex.generation.answer import Answer, Role, Route
 from phidex.generation.chat_wire import Delta
 
 if TYPE_CHECKING:
+    from phidex.generation.conversation import Conversation
     from phidex.sdk import Phidex
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,20 @@ class Turn:
     """One question to one collection.
 
     `route`, `answer` and `error` are set by the thread; when `is_done`, either `answer` or `error` is.
+
+    Args:
+        role: who is to answer; None as the router decides.
+        images: image files that the question is about.
     """
 
-    def __init__(self, number: int, question: str, collection: str) -> None:
+    def __init__(
+        self, number: int, question: str, collection: str, role: Role | None = None, images: tuple[bytes, ...] = ()
+    ) -> None:
         self.number = number
         self.question = question
         self.collection = collection
+        self.role: Role | None = role
+        self.images = images
         self.route: Route | None = None
         self.answer: Answer | None = None
         self.error: PhidexError | None = None
@@ -49,9 +58,15 @@ class Turn:
         """Whether nothing more will come."""
         return self._done
 
-    def start(self, phidex: Phidex) -> None:
-        """Begin to answer."""
-        threading.Thread(target=self._run, args=(phidex,), name=f"phidex-turn-{self.number}", daemon=True).start()
+    def start(self, phidex: Phidex, conversation: Conversation, lock: threading.Lock, on_answer: Callable[[], None]) -> None:
+        """Begin to answer, once the turn before it in the conversation is done.
+
+        Args:
+            lock: held while the conversation is in use.
+            on_answer: called with the lock held, once the answer is whole.
+        """
+        arguments = (phidex, conversation, lock, on_answer)
+        threading.Thread(target=self._run, args=arguments, name=f"phidex-turn-{self.number}", daemon=True).start()
 
     def stop(self) -> None:
         """End the answer where it is."""
@@ -64,21 +79,11 @@ class Turn:
                 self._changed.wait(timeout=0.5)
             yield self.text
 
-    def _run(self, phidex: Phidex) -> None:
+    def _run(self, phidex: Phidex, conversation: Conversation, lock: threading.Lock, on_answer: Callable[[], None]) -> None:
         try:
-            for event in phidex.ask(self.question, self.collection, stream=True, cancelled=self._cancelled):
-                match event:
-                    case Route():  # a second one begins the answer anew
-                        with self._changed:
-                            self.route, self._pieces = event, []
-                    case Delta():
-                        with self._changed:
-                            self._pieces.append(event.text)
-                            self._changed.notify_all()
-                    case Answer():
-                        self.answer = event
-                    case _:
-                        pass
+            with lock:
+                self._answer(phidex, conversation)
+                on_answer()
         except IncompleteAnswerError as exc:
             self._pieces = [exc.partial] if exc.partial else self._pieces
             self.error = exc
@@ -91,3 +96,27 @@ class Turn:
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
+
+    def _answer(self, phidex: Phidex, conversation: Conversation) -> None:
+        events = phidex.ask(
+            self.question,
+            self.collection,
+            conversation=conversation,
+            role=self.role,
+            images=self.images,
+            stream=True,
+            cancelled=self._cancelled,
+        )
+        for event in events:
+            match event:
+                case Route():  # a further one begins the answer anew
+                    with self._changed:
+                        self.route, self._pieces = event, []
+                case Delta():
+                    with self._changed:
+                        self._pieces.append(event.text)
+                        self._changed.notify_all()
+                case Answer():
+                    self.answer = event
+                case _:
+                    pass

@@ -103,7 +103,7 @@ def test_an_answer_shows_the_cited_page_and_its_check(mill: Path) -> None:
     assert "signed by Ada Byron" in shown
     assert "no model is configured" in shown
     assert "lease\\.pdf" in app.pills[0].options[0]
-    assert app.get("image")[0].proto.imgs[0].alt == "Page 2 of lease.pdf"
+    assert app.get("image")[0].proto.imgs[0].alt == "lease.pdf, page 2 of 3"
     assert "signed by Ada Byron" in html_of(app)  # the quote beside the page
     assert ":green-badge[:material/verified: verified]" in shown
     assert "kept for the answer 1,024" in html_of(app)
@@ -112,12 +112,12 @@ def test_an_answer_shows_the_cited_page_and_its_check(mill: Path) -> None:
 def test_pages_can_be_turned_and_the_passage_looked_at(mill: Path) -> None:
     app = ask(open_app(), "Who signed the lease of the mill?")
     app.button(key="next").click().run()
-    assert app.get("image")[0].proto.imgs[0].alt == "Page 3 of lease.pdf"
+    assert app.get("image")[0].proto.imgs[0].alt == "lease.pdf, page 3 of 3"
     assert app.button(key="back").label == r"Back to p\. 2"  # labels are markdown
     assert app.button(key="next").disabled
     app.button(key="back").click().run()
-    assert app.get("image")[0].proto.imgs[0].alt == "Page 2 of lease.pdf"
-    app.segmented_control(key="view").set_value("Passage").run()
+    assert app.get("image")[0].proto.imgs[0].alt == "lease.pdf, page 2 of 3"
+    app.segmented_control(key="view").set_value("passage").run()
     assert app.get("image")
     assert not app.exception
 
@@ -132,10 +132,10 @@ def test_questions_stay_newest_first(mill: Path) -> None:
     app = ask(ask(open_app(), "Who signed the lease of the mill?"), "When was the boiler replaced?")
     titles = [element.value for element in app.markdown if element.value.startswith("####")]
     assert titles == ["#### When was the boiler replaced?", "#### Who signed the lease of the mill?"]
-    assert app.pills(key="citations-1").value is None  # only what is shown is marked as chosen
-    app.pills(key="citations-1").set_value(0).run()
+    assert app.pills(key="citations-mill-1").value is None  # only what is shown is marked as chosen
+    app.pills(key="citations-mill-1").set_value(0).run()
     assert app.get("image")
-    assert app.pills(key="citations-2").value is None
+    assert app.pills(key="citations-mill-2").value is None
 
 
 def test_what_is_not_in_the_documents_is_said(mill: Path) -> None:
@@ -245,3 +245,22 @@ def test_a_real_browser_shows_answer_and_page_and_asks_no_other_host(url: str, t
         assert "signed by Ada Byron" in page.text()
         assert page.read("document.querySelectorAll('[data-testid=stException], [data-testid=stAlert]').length") == 0
         assert page.hosts == {url.removeprefix("http://"), ""}  # "" is data: and blob:
+
+
+def test_a_conversation_is_kept_listed_and_resumed(mill: Path) -> None:
+    ask(open_app(), "Who signed the lease of the mill?")
+    with Phidex(settings=load_settings()) as phidex:
+        (saved,) = phidex.conversations.list()
+    assert (saved.collection, saved.turns) == ("mill", 1)
+    app = open_app()  # another visit
+    app.button(key=f"talk-{saved.name}").click().run()
+    shown = [element.value for element in app.markdown]
+    assert "#### Who signed the lease of the mill?" in shown
+    ask(app, "When was the boiler replaced?")
+    with Phidex(settings=load_settings()) as phidex:
+        assert [entry.turns for entry in phidex.conversations.list()] == [2]
+    app.text_input(key=f"talk-name-{saved.name}").set_value("About the mill").run()
+    assert "About the mill" in [button.label for button in app.button]
+    app.button(key=f"talk-delete-{saved.name}").click().run()
+    with Phidex(settings=load_settings()) as phidex:
+        assert phidex.conversations.list() == []

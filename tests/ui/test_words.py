@@ -31,5 +31,6 @@ def test_every_text_is_used_and_every_used_text_is_there() -> None:
     used = set(_USED.findall(code))
     built = {f"shell.{page}" for page in ("ask", "library", "status")}
     built |= {f"library.{state}" for state in ("complete", "searchable", "incomplete")}
+    built |= {"evidence.view_page", "evidence.view_passage", "answer.unsupported", "answer.missing"}
     built |= {f"status.{state}" for state in ("ok", "missing", "broken", "off")}
     assert used | built == words.texts("en").keys()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from phidex.ui.answers import show_turn
+from phidex.ui.answers import show_past, show_turn
 from phidex.ui.collection import Chosen
+from phidex.ui.conversations import show_conversations
 from phidex.ui.desk import Desk, Visit
 from phidex.ui.evidence import show_evidence
 from phidex.ui.intake import show_jobs, show_upload
 from phidex.ui.look import welcome
 from phidex.ui.prose import plain
+from phidex.ui.talk import Talk
 from phidex.ui.words import say
 
 
@@ -18,22 +20,20 @@ def draw(desk: Desk, here: Visit, chosen: Chosen) -> None:
     """The page."""
     collection = chosen.name
     if chosen.entries and here.place.ask and here.take("ask"):
-        here.ask(here.place.ask, collection, desk.phidex)
+        here.shown = None
+        here.talk(collection).ask(here.place.ask, desk.phidex)
     with st.sidebar:
-        _show_holdings(desk, here, chosen)
-    if any(turn.collection == collection for turn in here.turns):
-        _show_talk(desk, here, collection)
+        if chosen.entries:
+            show_jobs(desk, here, collection)
+            st.caption(say("ask.documents", count=len(chosen.entries)))
+        show_conversations(desk, here, collection)
+    talk = here.talk(collection)
+    if talk.turns or talk.earlier:
+        _show_talk(desk, here, talk)
     elif chosen.entries:
         _show_start(desk, here, chosen)
     else:
         _show_empty(desk, here, collection)
-
-
-def _show_holdings(desk: Desk, here: Visit, chosen: Chosen) -> None:
-    """What there is to ask, in short; the library has the rest."""
-    if chosen.entries:
-        show_jobs(desk, here, chosen.name)
-        st.caption(say("ask.documents", count=len(chosen.entries)))
 
 
 def _show_empty(desk: Desk, here: Visit, collection: str) -> None:
@@ -53,17 +53,20 @@ def _show_start(desk: Desk, here: Visit, chosen: Chosen) -> None:
         _question(desk, here, chosen.name)
 
 
-def _show_talk(desk: Desk, here: Visit, collection: str) -> None:
+def _show_talk(desk: Desk, here: Visit, talk: Talk) -> None:
     st.empty()  # takes the place of the start's columns, whose box would show beside the answer while it comes
     left, right = st.columns([10, 11], gap="large")
     with right:
         place = st.empty()
     with left:
-        _question(desk, here, collection)
-        for index, turn in enumerate(turn for turn in here.turns if turn.collection == collection):
+        _question(desk, here, talk.collection)
+        for index, turn in enumerate(talk.turns):
             if index:
                 st.divider()
-            show_turn(turn, here, is_newest=index == 0)
+            show_turn(desk, here, talk, turn, is_newest=index == 0)
+        for past in talk.earlier:
+            st.divider()
+            show_past(past)
     if here.shown is not None:
         with place.container():
             show_evidence(desk, here.shown)
@@ -73,8 +76,16 @@ def _question(desk: Desk, here: Visit, collection: str) -> None:
     """The box to ask in; the question is taken before the page is drawn, so that the page is drawn with its answer."""
 
     def ask() -> None:
-        question = str(st.session_state["question"] or "").strip()
+        asked = st.session_state["question"]
+        question = str(asked.text if asked else "").strip()
         if question:
-            here.ask(question, collection, desk.phidex)
+            here.shown = None
+            here.talk(collection).ask(question, desk.phidex, images=[file.getvalue() for file in asked.files])
 
-    st.chat_input(say("ask.placeholder", collection=plain(collection)), key="question", on_submit=ask)
+    st.chat_input(
+        say("ask.placeholder", collection=plain(collection)),
+        key="question",
+        on_submit=ask,
+        accept_file="multiple",
+        file_type=["png", "jpg", "jpeg", "webp", "tif", "tiff"],
+    )
