@@ -41,6 +41,13 @@ def _guard(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers (`-n`), one takes all tests of a file, and one all that ask the real vLLM: it is started once."""
+    for item in items:
+        group = "vllm" if "vllm" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Generator[None]:
     """Refuses connections, datagrams and look-ups of names that are not this machine's own.

@@ -24,8 +24,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from phidex.errors import ConfigError, ServiceError
+from phidex.errors import ConfigError, InputError, ServiceError
 from phidex.ingest.run.blobs import Blobs
+from phidex.ingest.run.carried import carried
 from phidex.ingest.run.prepare import Failed, Prepared, Task
 from phidex.ingest.run.worker import Page
 from phidex.ingest.run.workers import Event, LostWorkerError, WorkerPool
@@ -274,7 +275,9 @@ def _loaded(tasks: Sequence[Task]) -> tuple[list[Task], list[Failed]]:
     failed: list[Failed] = []
     for task in tasks:
         try:
-            loaded.append(task if task.data is not None else replace(task, data=task.path.read_bytes()))
+            loaded.append(carried(task))
+        except InputError as exc:
+            failed.append(Failed(task.number, exc.message, exc.hint))
         except OSError as exc:
             hint = "check that it exists and that you may read it"
             failed.append(Failed(task.number, f"cannot be read: {exc.strerror}", hint))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from phidex.generation.structured.tables import DocumentTable
     from phidex.generation.summary.summary import Sentence, Summary
     from phidex.ingest.records import CellLocator, Chunk, LineLocator, PageLocator, PartLocator, Source, TimeLocator
+    from phidex.ingest.run.given import TextDocument
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.catalogue import SourceEntry
     from phidex.retrieval.context.block import Context
@@ -82,6 +83,7 @@ _HOMES = {
     "SourceEntry": "retrieval.catalogue",
     "StructuredAnswer": "generation.structured.record",
     "Summary": "generation.summary.summary",
+    "TextDocument": "ingest.run.given",
     "TimeLocator": "ingest.records",
     "Usage": "generation.chat_wire",
 }
@@ -117,6 +119,7 @@ __all__ = [  # noqa: RUF022  by what they are for
     "Labels",
     "DocumentRecord",
     "DocumentTable",
+    "TextDocument",
     "IngestReport",
     "FileReport",
     "PhidexError",

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from phidex.sdk import PathLike, Phidex
-from phidex.settings import Settings
+from phidex.async_holdings import AsyncHoldings
+from phidex.holdings import PathLike
 
 if TYPE_CHECKING:
     from phidex.errors import PhidexError
@@ -26,48 +26,22 @@ if TYPE_CHECKING:
     from phidex.generation.structured.record import DocumentRecord, Labels, StructuredAnswer
     from phidex.generation.structured.tables import DocumentTable
     from phidex.generation.summary.summary import Length, OnProgress, Style, Summary
+    from phidex.generation.vision.attached import Attachment
     from phidex.ingest.options import Ocr, Quality
     from phidex.ingest.run.report import FileReport, IngestReport
     from phidex.retrieval.backup import BackupReport
-    from phidex.retrieval.catalogue import SourceEntry
-    from phidex.retrieval.embed import Embedder
     from phidex.retrieval.filters import Filters
     from phidex.retrieval.hit import Hit
     from phidex.retrieval.rebuild import Progress
     from phidex.retrieval.reindex import ReindexReport
-    from phidex.retrieval.rerank import Reranker
+    from phidex.retrieval.store import Floats
     from phidex.retrieval.tuning import IndexState
 
 T = TypeVar("T")
 
 
-class AsyncPhidex:
+class AsyncPhidex(AsyncHoldings):
     """`Phidex` with awaitable methods. Cancelling a task that streams an answer stops the server's work."""
-
-    def __init__(
-        self,
-        data: PathLike | None = None,
-        settings: Settings | None = None,
-        *,
-        embedder: Embedder | None = None,
-        reranker: Reranker | None = None,
-    ) -> None:
-        self._sync = Phidex(data, settings, embedder=embedder, reranker=reranker)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    @property
-    def settings(self) -> Settings:
-        """The settings it works with."""
-        return self._sync.settings
-
-    async def close(self) -> None:
-        """See `Phidex.close`."""
-        await asyncio.to_thread(self._sync.close)
 
     async def ingest(
         self,
@@ -109,6 +83,31 @@ class AsyncPhidex:
             on_embed=on_embed,
         )
 
+    async def ingest_documents(
+        self,
+        documents: Iterable[object],
+        *,
+        collection: str = "default",
+        tags: Sequence[str] | None = None,
+        sync: bool = False,
+        dry_run: bool = False,
+        dense: Literal["now", "later"] = "now",
+        on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_embed: Callable[[int, int], None] | None = None,
+    ) -> IngestReport:
+        """See `Phidex.ingest_documents`; the callbacks are called from the worker thread."""
+        return await asyncio.to_thread(
+            self._sync.ingest_documents,
+            documents,
+            collection=collection,
+            tags=tags,
+            sync=sync,
+            dry_run=dry_run,
+            dense=dense,
+            on_file=on_file,
+            on_embed=on_embed,
+        )
+
     async def watch(
         self,
         *targets: PathLike,
@@ -143,10 +142,6 @@ class AsyncPhidex:
         finally:
             stop.set()
 
-    async def blob(self, identity: str, collection: str = "default") -> bytes:
-        """See `Phidex.blob`."""
-        return await asyncio.to_thread(self._sync.blob, identity, collection)
-
     async def complete(self, collection: str = "default", *, on_embed: Callable[[int, int], None] | None = None) -> int:
         """See `Phidex.complete`."""
         return await asyncio.to_thread(self._sync.complete, collection, on_embed=on_embed)
@@ -178,6 +173,7 @@ class AsyncPhidex:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
         schema: None = None,
     ) -> Answer: ...
 
@@ -211,17 +207,18 @@ class AsyncPhidex:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
         schema: type[Any] | Mapping[str, Any] | None = None,
     ) -> Answer | StructuredAnswer[Any]:
         """The whole answer; see `Phidex.ask`. `ask_stream` streams it."""
         if schema is None:
             return await asyncio.to_thread(
-                self._sync.ask, question, collection, filters=filters, conversation=conversation, role=role
+                self._sync.ask, question, collection, filters=filters, conversation=conversation, role=role, images=images
             )
 
         def ask() -> StructuredAnswer[Any]:
             asked: Any = self._sync.ask  # which checks what goes with a schema
-            limits: dict[str, Any] = {"filters": filters, "conversation": conversation, "role": role}
+            limits: dict[str, Any] = {"filters": filters, "conversation": conversation, "role": role, "images": images}
             return asked(question, collection, **limits, schema=schema, cancelled=cancelled)
 
         cancelled = threading.Event()
@@ -238,13 +235,21 @@ class AsyncPhidex:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
     ) -> AsyncIterator[AnswerEvent]:
         """The events of `Phidex.ask(stream=True)`. Leaving the loop, or cancelling the task, stops the server's work."""
         cancelled = threading.Event()
 
         def begin() -> Iterator[AnswerEvent]:  # opens the collection and its models
             return self._sync.ask(
-                question, collection, filters=filters, conversation=conversation, role=role, stream=True, cancelled=cancelled
+                question,
+                collection,
+                filters=filters,
+                conversation=conversation,
+                role=role,
+                images=images,
+                stream=True,
+                cancelled=cancelled,
             )
 
         events = await asyncio.to_thread(begin)
@@ -337,17 +342,9 @@ class AsyncPhidex:
         """See `Phidex.tables`."""
         return await asyncio.to_thread(self._sync.tables, *names, collection=collection)
 
-    async def sources(self, collection: str = "default") -> list[SourceEntry]:
-        """See `Phidex.sources`."""
-        return await asyncio.to_thread(self._sync.sources, collection)
-
-    async def find_sources(self, *names: str, collection: str = "default") -> list[str]:
-        """See `Phidex.find_sources`."""
-        return await asyncio.to_thread(self._sync.find_sources, *names, collection=collection)
-
-    async def languages(self, collection: str = "default") -> dict[str, int]:
-        """See `Phidex.languages`."""
-        return await asyncio.to_thread(self._sync.languages, collection)
+    async def embed(self, texts: Sequence[str], collection: str = "", *, query: bool = False) -> Floats:
+        """See `Phidex.embed`."""
+        return await asyncio.to_thread(self._sync.embed, texts, collection, query=query)
 
     async def backup(
         self,
@@ -384,14 +381,10 @@ class AsyncPhidex:
         """See `Phidex.remove`."""
         return await asyncio.to_thread(self._sync.remove, *names, collection=collection)
 
+    async def rename_speakers(self, source: str, names: Mapping[str, str], collection: str = "default") -> list[str]:
+        """See `Phidex.rename_speakers`."""
+        return await asyncio.to_thread(self._sync.rename_speakers, source, names, collection)
+
     async def drop(self, collection: str) -> None:
         """See `Phidex.drop`."""
         await asyncio.to_thread(self._sync.drop, collection)
-
-    async def collections(self) -> list[str]:
-        """See `Phidex.collections`."""
-        return await asyncio.to_thread(self._sync.collections)
-
-    async def status(self) -> dict[str, Any]:
-        """See `Phidex.status`."""
-        return await asyncio.to_thread(self._sync.status)

@@ -23,7 +23,10 @@ _PARTS = (  # package, module, what it enables, how to get it
     ("tree-sitter", "tree_sitter", "code by its syntax", "pip install 'phidex[code]'"),
     ("python-calamine", "python_calamine", "old office files", "pip install 'phidex[office]'"),
     ("ray", "ray", "ingest on a cluster", "pip install 'phidex[ray]'"),
+    ("av", "av", "recordings", "pip install 'phidex[video]'"),
+    ("faster-whisper", "faster_whisper", "speech to text on this machine", "pip install 'phidex[speech]'"),
     ("streamlit", "streamlit", "the web app", "pip install 'phidex[ui]'"),
+    ("fastapi", "fastapi", "the server", "pip install 'phidex[server]'"),
 )
 
 

@@ -23,6 +23,7 @@ from phidex.settings import IngestSettings, Settings
 if TYPE_CHECKING:
     from phidex.generation.describe import Describer
     from phidex.ingest.run.cluster import Cluster, ClusterPool
+    from phidex.ingest.speech.options import SpeechOptions
     from phidex.retrieval.choose import Choice
     from phidex.retrieval.collection import Collection
 
@@ -91,6 +92,27 @@ def describer_of(settings: Settings) -> Describer | None:
     from phidex.generation.describe import Describer
 
     return Describer(settings.chat)
+
+
+def speech_of(settings: Settings) -> SpeechOptions:
+    """How speech is recognised in recordings; what was recognised is kept in the data folder."""
+    from phidex.ingest.speech.options import SpeechOptions
+
+    given = settings.speech
+    return SpeechOptions(
+        url=given.url,
+        model=given.model,
+        api_key=given.api_key.get_secret_value().strip() if given.api_key else "",
+        language=given.language,
+        languages=given.languages,
+        diarize=given.diarize,
+        piece_s=given.piece_s,
+        timeout_s=given.timeout_s,
+        retries=given.retries,
+        compute_type=given.compute_type,
+        allow_download=given.allow_download,
+        kept=str(settings.data.resolve() / "speech"),
+    )
 
 
 def blob_place(settings: Settings, collection: str) -> str:

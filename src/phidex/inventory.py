@@ -35,6 +35,21 @@ def fitting(names: Sequence[str], sources: Sequence[Source], collection: str) ->
     return {source_id: list(dict.fromkeys(uris)) for source_id, uris in found.items()}
 
 
+def only_source(name: str, target: Collection) -> Source:
+    """The one source that a name means: by id, uri, path or file name.
+
+    Raises:
+        NotFoundError: it fits none.
+        InputError: it fits several.
+    """
+    sources = {entry.source.id: entry.source for entry in target.entries()}
+    found = fitting([name], list(sources.values()), target.name)
+    if len(found) > 1:
+        uris = ", ".join(sources[identity].uri for identity in list(found)[:5])
+        raise InputError(f"{name!r} fits {len(found)} documents: {uris}", hint="name one by its path or uri")
+    return sources[next(iter(found))]
+
+
 def remove_sources(library: Library, names: Sequence[str], collection: str) -> list[str]:
     """Remove what the names mean; returns the uris of what was removed.
 
@@ -63,7 +78,7 @@ def overview(library: Library) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in library.names():
         try:
-            found[name] = _summary(Collection.open(library.store(), name))
+            found[name] = summary(Collection.open(library.store(), name))
         except ConfigError as exc:  # of another version: the others are shown all the same
             found[name] = {"fault": f"{exc.message}: {exc.hint}"}
     return {
@@ -74,7 +89,8 @@ def overview(library: Library) -> dict[str, Any]:
     }
 
 
-def _summary(target: Collection) -> dict[str, Any]:
+def summary(target: Collection) -> dict[str, Any]:
+    """What a collection holds, in which languages, by which dense model, and how it is indexed."""
     entries = target.entries()
     return {
         "sources": len(entries),

@@ -10,6 +10,7 @@ from phidex.errors import NotFoundError
 from phidex.settings import Settings
 
 if TYPE_CHECKING:
+    from phidex.generation.endpoints.brought import Brought, NamedChat
     from phidex.generation.endpoints.pool import Pool
     from phidex.ingest.run.blobs import Blobs
     from phidex.retrieval.choose import Choice
@@ -25,18 +26,27 @@ class Library:
     """A data folder as one program uses it. Thread-safe; nothing is made in it before something is written.
 
     Args:
-        embedder, reranker: the program's own, in place of what the settings choose.
+        embedder, reranker, chat: the program's own, in place of what the settings choose.
     """
 
-    def __init__(self, settings: Settings, embedder: Embedder | None = None, reranker: Reranker | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+        chat: NamedChat | None = None,
+    ) -> None:
         self.settings = settings
         self._given = embedder
         self._reranking = reranker
         self._reranking_chosen = reranker is not None
         self._reranker_loading = threading.Lock()
         self._store: Store | None = None
-        self._chat: Pool | None = None
+        self._chat: Pool | Brought | None = None
+        self._brought = chat
         self._choices: dict[EmbedderIdentity | None, Choice] = {}  # one model for all collections made with it
+        self._default: Choice | None = None
+        self._choosing = threading.Lock()
         self._loading: dict[EmbedderIdentity | None, threading.Lock] = {}
         self._collections: dict[str, tuple[Collection, float]] = {}
         self._lock = threading.RLock()  # held for moments: never while a model is fetched or read
@@ -131,6 +141,17 @@ class Library:
                 self.keep(identity, open_embedder(identity, self.settings.embed, self.settings.cache))
             return self._choices[identity]
 
+    def default_embedder(self) -> Choice:
+        """The embedder that a new collection would be made with; opened once."""
+        from phidex.retrieval.choose import choose_embedder, open_given
+
+        if self._given is not None:
+            return open_given(self._given, self._given.identity)
+        with self._choosing:
+            if self._default is None:
+                self._default = choose_embedder(self.settings.embed, self.settings.cache)
+            return self._default
+
     def keep(self, identity: EmbedderIdentity | None, choice: Choice) -> None:
         """Share an embedder that was opened elsewhere, unless there is one."""
         with self._lock:
@@ -153,14 +174,18 @@ class Library:
 
         return Blobs(blob_place(self.settings, name))
 
-    def chat(self) -> Pool | None:
-        """The model endpoints; None where none is set."""
-        from phidex.generation.routing.route import served_roles
+    def chat(self) -> Pool | Brought | None:
+        """The model endpoints, or the model that was given; None where none is set."""
+        from phidex.generation.routing.route import seeing_model, served_roles
 
-        if not served_roles(self.settings.chat):
+        if not (served_roles(self.settings.chat) or seeing_model(self.settings.chat)):
             return None
         with self._lock:
-            if self._chat is None:
+            if self._chat is None and self._brought is not None:
+                from phidex.generation.endpoints.brought import Brought
+
+                self._chat = Brought(self._brought)
+            elif self._chat is None:
                 from phidex.generation.endpoints.pool import Pool
 
                 self._chat = Pool(self.settings.chat)

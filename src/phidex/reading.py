@@ -1,62 +1,34 @@
-"""The half of the SDK that only reads: `search`, `ask`, and what there is. `Phidex` (sdk.py) adds the half that writes."""
+"""The half of the SDK that asks: `search`, `ask`, `summarize`, `extract`. `Phidex` (sdk.py) adds the half that writes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from phidex.errors import InputError
-from phidex.library import Library
-from phidex.settings import Settings, load_settings
+from phidex.errors import ConfigError, InputError
+from phidex.holdings import Holdings
 
 if TYPE_CHECKING:
     from phidex.generation.answer import Answer, AnswerEvent, Role
     from phidex.generation.ask import Asker
     from phidex.generation.conversation import Conversation
+    from phidex.generation.endpoints.brought import Brought
+    from phidex.generation.endpoints.pool import Pool
     from phidex.generation.structured.batch import Classification, Extraction
     from phidex.generation.structured.record import DocumentRecord, Labels, StructuredAnswer
     from phidex.generation.structured.tables import DocumentTable
     from phidex.generation.summary.summary import Length, OnProgress, Style, Summary
-    from phidex.ingest.records import Chunk
-    from phidex.retrieval.catalogue import SourceEntry
-    from phidex.retrieval.embed import Embedder
+    from phidex.generation.vision.attached import Attachment
     from phidex.retrieval.filters import Filters
     from phidex.retrieval.hit import Hit
-    from phidex.retrieval.rerank import Reranker
+    from phidex.retrieval.store import Floats
 
-PathLike = str | Path
 T = TypeVar("T")
 
 
-class Reading:
+class Reading(Holdings):
     """What can be asked of a data folder without changing it. Thread-safe; several processes may open the same folder."""
-
-    def __init__(
-        self,
-        data: PathLike | None = None,
-        settings: Settings | None = None,
-        *,
-        embedder: Embedder | None = None,
-        reranker: Reranker | None = None,
-    ) -> None:
-        settings = settings or load_settings()
-        self.settings = settings if data is None else settings.model_copy(update={"data": Path(data)})
-        self._library = Library(self.settings, embedder, reranker)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(data={str(self.settings.data)!r})"
-
-    def close(self) -> None:
-        """Let go of connections. The engine's process leaves by itself when nobody uses it."""
-        self._library.close()
 
     def search(
         self,
@@ -91,6 +63,7 @@ class Reading:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
         schema: None = None,
         stream: Literal[False] = False,
         cancelled: threading.Event | None = None,
@@ -105,6 +78,7 @@ class Reading:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
         schema: None = None,
         stream: Literal[True],
         cancelled: threading.Event | None = None,
@@ -142,6 +116,7 @@ class Reading:
         filters: Filters | None = None,
         conversation: Conversation | None = None,
         role: Role | None = None,
+        images: Sequence[Attachment] = (),
         schema: type[Any] | Mapping[str, Any] | None = None,
         stream: bool = False,
         cancelled: threading.Event | None = None,
@@ -150,7 +125,8 @@ class Reading:
 
         Args:
             conversation: what was asked before: follow-ups are understood from it, and this question and its answer are added.
-            role: who is to answer ("mini", "moe", "extractive"); default: as the router decides, with a fallback.
+            role: who is to answer ("mini", "moe", "vision", "extractive"); default: as the router decides, with a fallback.
+            images: pictures that the question is about, image files or their bytes; the vision model looks at them.
             schema: a pydantic model, a dataclass or a JSON Schema: the answer is data that fits it, each value with its
                 citations. It comes whole and stands alone: neither `stream` nor `conversation` goes with it.
             stream: return an iterator of events instead: the `Route`, the `Context`, `Delta`s of text, the whole `Answer`.
@@ -158,21 +134,24 @@ class Reading:
             cancelled: setting it from another thread ends the answer where it is.
 
         Raises:
-            InputError, NotFoundError: see `search`.
+            InputError, NotFoundError: see `search`; one of `images` is not there, or no image.
             BudgetError: the question does not fit the token budget.
             ConfigError: with a schema, no model is configured.
             ServiceError: the model endpoint is down or broke off.
         """
         from phidex.generation.answer import Answer
 
-        asker = self._asker(collection)
+        asker = self._asker(collection, cancelled)
         if schema is not None:
             from phidex.generation.structured.many import ask_for_data
 
-            if stream or conversation is not None:
-                raise InputError("an answer by a schema comes whole and alone", hint="leave stream and conversation out")
+            if stream or conversation is not None or images:
+                hint = "leave stream, conversation and images out"
+                raise InputError("an answer by a schema comes whole and alone", hint=hint)
             return ask_for_data(asker, question, schema, filters=filters, role=role, cancelled=cancelled)
-        events = asker.events(question, filters=filters, conversation=conversation, role=role, cancelled=cancelled)
+        events = asker.events(
+            question, filters=filters, conversation=conversation, role=role, images=images, cancelled=cancelled
+        )
         if stream:
             return events
         last = None
@@ -215,7 +194,7 @@ class Reading:
         """
         from phidex.generation.summary.summarize import Summarizer
 
-        chat = self._library.chat()
+        chat = self._chat(cancelled)
         summarizer = Summarizer(self.settings, self._library.collection(collection), chat, chat)
         return summarizer.summarize(
             source,
@@ -284,7 +263,7 @@ class Reading:
         from phidex.generation.structured.many import extract_documents
 
         return extract_documents(
-            self._asker(collection),
+            self._asker(collection, cancelled),
             schema,
             question=question,
             filters=filters,
@@ -317,7 +296,7 @@ class Reading:
         from phidex.generation.structured.many import classify_documents
 
         return classify_documents(
-            self._asker(collection),
+            self._asker(collection, cancelled),
             labels,
             several=several,
             question=question,
@@ -336,56 +315,36 @@ class Reading:
 
         return tables_of(self._library.collection(collection), self.find_sources(*names, collection=collection))
 
-    def _asker(self, collection: str) -> Asker:
+    def _asker(self, collection: str, cancelled: threading.Event | None = None) -> Asker:
         from phidex.generation.ask import Asker
 
         target = self._library.collection(collection)
         embedder = self._library.embedder(target).embedder
+        chat = self._chat(cancelled)
+        return Asker(self.settings, target, embedder, self._library.reranker(), chat, chat, self._library.blobs(collection))
+
+    def _chat(self, cancelled: threading.Event | None) -> Pool | Brought | None:
+        """The model endpoints, for work that ends once `cancelled` is set; None where none is set."""
         chat = self._library.chat()
-        return Asker(self.settings, target, embedder, self._library.reranker(), chat, chat)
+        return None if chat is None else chat.until(cancelled)
 
-    def sources(self, collection: str = "default") -> list[SourceEntry]:
-        """The collection's sources with their state, sorted by name."""
-        return self._library.collection(collection).entries()
+    def embed(self, texts: Sequence[str], collection: str = "", *, query: bool = False) -> Floats:
+        """Dense vectors of texts, float32, (n, d), rows L2-normalised.
 
-    def find_sources(self, *names: str, collection: str = "default") -> list[str]:
-        """Ids of the sources given by id, uri, path or file name.
-
-        Raises:
-            NotFoundError: a name fits no source.
-        """
-        from phidex.inventory import fitting
-
-        return list(fitting(names, [entry.source for entry in self.sources(collection)], collection))
-
-    def passages(self, source_id: str, collection: str = "default") -> list[Chunk]:
-        """All passages of one source, in document order; none where there is no such source."""
-        from phidex.retrieval.versions import of_sources
-
-        found = self._library.collection(collection).chunks_where([of_sources([source_id]).must])
-        return sorted(found, key=lambda chunk: chunk.order)
-
-    def languages(self, collection: str = "default") -> dict[str, int]:
-        """How many passages are in each language (ISO 639-1), most frequent first."""
-        return self._library.collection(collection).languages()
-
-    def collections(self) -> list[str]:
-        """Names of the collections, sorted."""
-        return self._library.names()
-
-    def status(self) -> dict[str, Any]:
-        """Collections with their sources, chunks, languages and what is pending; the store; the models.
-
-        Of a collection that cannot be opened as it is, only the `fault` is there, with its cure.
-        """
-        from phidex.inventory import overview
-
-        return overview(self._library)
-
-    def blob(self, identity: str, collection: str = "default") -> bytes:
-        """The bytes of a picture (`Chunk.image`) or of an original that lies nowhere else (`Source.blob`).
+        Args:
+            collection: whose model is to be used; "" for the one that new collections are made with.
+            query: the texts are questions, which some models embed otherwise than passages.
 
         Raises:
-            NotFoundError: there is no such blob.
+            NotFoundError: there is no such collection.
+            ConfigError: there is no dense model, or it cannot be had.
         """
-        return self._library.blobs(collection).get(identity)
+        import numpy as np
+
+        library = self._library
+        choice = library.embedder(library.collection(collection)) if collection else library.default_embedder()
+        if choice.embedder is None:
+            raise ConfigError(f"there is no dense model: {choice.reason}", hint="phidex doctor")
+        if query:
+            return np.stack([choice.embedder.embed_query(text) for text in texts])
+        return choice.embedder.embed_passages(texts)

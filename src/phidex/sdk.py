@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from phidex.errors import ConfigError, PhidexError
-from phidex.reading import PathLike, Reading
+from phidex.holdings import PathLike
+from phidex.reading import Reading
 
 if TYPE_CHECKING:
     from phidex.ingest.options import Ocr, Quality
@@ -47,7 +48,8 @@ class Phidex(Reading):
     Args:
         data: the folder; default: the settings' (`PHIDEX_DATA`, else `phidex-data`).
         settings: default: from the environment.
-        embedder, reranker: your own, in place of what the settings choose, such as those of LlamaIndex (`phidex.adapters`).
+        embedder, reranker, chat: your own, in place of what the settings choose, such as those of LlamaIndex
+            (`phidex.adapters.llamaindex`). A model that is given writes all answers.
 
     Example:
         >>> import tempfile
@@ -99,16 +101,55 @@ class Phidex(Reading):
             ConfigError, ServiceError: see `errors.py`.
         """
         from phidex.ingest.run.pipeline import Listeners, ingest_files
-        from phidex.intake import describer_of, preview, run_settings
+        from phidex.intake import describer_of, preview, run_settings, speech_of
 
         settings = run_settings(self.settings.ingest, passwords, quality=quality, ocr=ocr, workers=workers)
         run = partial(ingest_files, targets, tags=tags, ref=ref, only=only, sync=sync)
         listeners = Listeners(on_file, on_page, on_fetch)
         if dry_run:
             there = self._library.collection(collection) if collection in self.collections() else None
-            run = partial(run, settings=settings, describe=describer_of(self.settings))
+            run = partial(run, settings=settings, describe=describer_of(self.settings), speech=speech_of(self.settings))
             return preview(run, collection, there, self.settings, listeners)
         return self._take_in(run, settings, targets, collection, dense == "now", listeners, on_embed)
+
+    def ingest_documents(
+        self,
+        documents: Iterable[object],
+        *,
+        collection: str = "default",
+        tags: Sequence[str] | None = None,
+        sync: bool = False,
+        dry_run: bool = False,
+        dense: Literal["now", "later"] = "now",
+        on_file: Callable[[FileReport, int, int], None] | None = None,
+        on_embed: Callable[[int, int], None] | None = None,
+    ) -> IngestReport:
+        """Ingest texts that the program has: `TextDocument`s, and documents or nodes of LlamaIndex and LangChain readers.
+
+        Those of one file or address become one source, with its pages. An unchanged document is skipped, an edited one is
+        replaced in one step; a document is known by its uri (`phidex.adapters.documents` says how one is found).
+
+        Args:
+            sync: also remove documents that were given before and are not among these.
+            tags, dry_run, dense, on_file, on_embed: see `ingest`.
+
+        Raises:
+            InputError: an object is no document.
+            ConfigError, ServiceError: see `errors.py`.
+        """
+        from phidex.adapters.documents import documents_of
+        from phidex.ingest.run.given import ingest_texts
+        from phidex.ingest.run.pipeline import Listeners
+        from phidex.intake import preview, take_in
+
+        settings, listeners = self.settings.ingest, Listeners(on_file)
+        run = partial(ingest_texts, documents_of(documents), settings=settings, tags=tags, sync=sync)
+        if dry_run:
+            there = self._library.collection(collection) if collection in self.collections() else None
+            return preview(run, collection, there, self.settings, listeners)
+        target = self._library.create(collection)
+        embed = partial(self.complete, collection, on_embed=on_embed) if dense == "now" else None
+        return take_in(run, target, self._library.embedder(target), self.settings, listeners=listeners, embed=embed)
 
     def watch(
         self,
@@ -159,14 +200,15 @@ class Phidex(Reading):
         on_embed: Callable[[int, int], None] | None,
     ) -> IngestReport:
         from phidex.ingest.sources.discover import check_paths
-        from phidex.intake import cluster_of, describer_of, embed_on, pool_of, take_in
+        from phidex.intake import cluster_of, describer_of, embed_on, pool_of, speech_of, take_in
 
         check_paths(targets)
         describe = describer_of(self.settings)
         with cluster_of(settings) as cluster:
             target = self._library.create(name)
             choice = self._library.embedder(target)
-            run = partial(run, settings=settings, pool=pool_of(cluster, settings), describe=describe)
+            speech, pool = speech_of(self.settings), pool_of(cluster, settings)
+            run = partial(run, settings=settings, pool=pool, describe=describe, speech=speech)
             embed = partial(self.complete, name, on_embed=on_embed)
             if cluster is not None:
                 embed = partial(embed_on, cluster, target, choice, self.settings, on_embed)
@@ -316,6 +358,30 @@ class Phidex(Reading):
         from phidex.inventory import remove_sources
 
         return remove_sources(self._library, names, collection)
+
+    def rename_speakers(self, source: str, names: Mapping[str, str], collection: str = "default") -> list[str]:
+        """Correct who speaks in a recording, in all that is stored of it; returns the names as they are now.
+
+        Nothing is read or recognised again; passages in which a name changes get a new vector. A later ingest of the recording
+        keeps the corrections.
+
+        Args:
+            source: by id, uri, path or file name.
+            names: the right name by the one that is there: {"Speaker 1": "Ada"}. Two that become one are one speaker.
+
+        Raises:
+            NotFoundError: there is no such collection or source.
+            InputError: nobody is called so, a name is none, or the source's name fits several.
+        """
+        from phidex.inventory import only_source
+        from phidex.retrieval.speakers import rename_speakers
+
+        target = self._library.collection(collection)
+        speakers = rename_speakers(target, only_source(source, target), names)
+        choice = self._library.embedder(target)
+        if choice.embedder is not None and target.pending():
+            target.embed_pending(choice.embedder)
+        return speakers
 
     def drop(self, collection: str) -> None:
         """Remove a collection with all it holds; the documents themselves are not touched."""

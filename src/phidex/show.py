@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,13 +15,14 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from phidex.doctor import Finding
 from phidex.errors import InputError
 from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat_wire import Delta
 from phidex.generation.extract import NOTICE
-from phidex.ingest.records import LineLocator, PageLocator, Source
+from phidex.ingest.records import LineLocator, PageLocator, Source, TimeLocator
 from phidex.ingest.run.report import OUTCOMES, IngestReport
 from phidex.retrieval.archive import BackupReport
 from phidex.retrieval.catalogue import SourceEntry
@@ -33,9 +35,28 @@ _MIN_NAME_CHARS = 24  # of a source's name in a narrow table
 _STEM_CHARS = 60  # of a file's name in a picture's: names end at 255 bytes
 
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    r"""The text with what a terminal would obey made visible: documents and models are not trusted.
+
+    >>> visible("red\x1b[31m")
+    'red\ufffd[31m'
+    """
+    return _CONTROLS.sub("\ufffd", text)
+
+
+class _Terminal(Console):
+    """Gives no text that it is to print the power to move the cursor, name a link or clear the screen."""
+
+    def render_str(self, text: str, **kwargs: Any) -> Text:
+        return super().render_str(visible(text), **kwargs)
+
+
 def console() -> Console:
     """Standard output, in colour only on a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _Terminal(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def counted(number: int, noun: str) -> str:
@@ -171,7 +192,8 @@ class AnswerPrinter:
         self._begun = False
         self._out.print("\n")
         for citation in answer.citations:
-            mark = "[green]verified[/]" if citation.verified else "[yellow]not verified[/]"
+            doubt = f": {escape(citation.reason)}" if citation.reason else ""
+            mark = "[green]verified[/]" if citation.verified else f"[yellow]not verified{doubt}[/]"
             if answer.route.role == "extractive":
                 mark = "[dim]verbatim[/]"
             place = f"[bold]{escape(f'[{citation.marker}]')} {_place(citation.source, citation.locator)}[/]"
@@ -299,8 +321,9 @@ def _place(source: Source, locator: Any) -> str:
     web = source.metadata.get("web", "")
     if web and isinstance(locator, LineLocator):
         return f"[link={web.format(start=locator.start_line, end=locator.end_line)}]{text}[/link]"
-    page = f"#page={locator.page_number}" if isinstance(locator, PageLocator) and locator.unit == "page" else ""
-    return f"[link={source.uri}{page}]{text}[/link]" if source.uri.startswith("file:") else text
+    place = f"#page={locator.page_number}" if isinstance(locator, PageLocator) and locator.unit == "page" else ""
+    place = f"#t={locator.start_s:g}" if isinstance(locator, TimeLocator) else place
+    return f"[link={source.uri}{place}]{text}[/link]" if source.uri.startswith("file:") else text
 
 
 def show_backup(report: BackupReport, *, restored: bool) -> None:

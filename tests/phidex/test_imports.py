@@ -35,6 +35,16 @@ OPTIONAL = (
     "olefile",
     "msoffcrypto",
     "striprtf",
+    "av",
+    "decord",
+    "faster_whisper",
+    "ctranslate2",
+    "ir_measures",
+    "pytrec_eval",
+    "rouge_score",
+    "prometheus_client",
+    "fastapi",
+    "uvicorn",
 )
 HEAVY = (
     *OPTIONAL,
@@ -152,7 +162,12 @@ def test_help_imports_only_the_command_line(arguments: list[str]) -> None:
 
 def test_every_module_imports_without_the_optional_packages() -> None:
     failed: dict[str, str] = json.loads(fresh(BLOCK + IMPORT_EACH, json.dumps(all_modules())))
-    unexplained = {name: why for name, why in failed.items() if not (needs_streamlit(name) and "'streamlit'" in why)}
+    unexplained = {
+        name: why
+        for name, why in failed.items()
+        if not (needs_streamlit(name) and "'streamlit'" in why)
+        and not (name.startswith("phidex.eval.bench.") and "'av'" in why)  # recordings are made there
+    }
     assert unexplained == {}
 
 

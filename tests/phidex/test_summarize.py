@@ -223,7 +223,10 @@ def test_the_command_prints_text_places_and_errors(phidex_cli: CommandLine) -> N
     assert data["citations"][0]["locator"]["type"] == "lines"
     assert "no source 'x.pdf'" in phidex_cli("summarize", "x.pdf", code=2).stderr
     assert "no language code" in phidex_cli("summarize", "--language", "german", code=2).stderr
-    assert "holds no conversation" in phidex_cli("summarize", "--conversation", "none.json", code=2).stderr
+    assert "there is no conversation" in phidex_cli("summarize", "--conversation", "none.json", code=2).stderr
+    (phidex_cli.home / "broken.json").write_text("{", "utf-8")
+    broken = str(phidex_cli.home / "broken.json")
+    assert "holds no conversation" in phidex_cli("summarize", "--conversation", broken, code=2).stderr
 
 
 def test_the_examples_of_the_page_run(library: Phidex) -> None:

@@ -35,7 +35,9 @@ CropsOption = Annotated[
     int, typer.Option("--num-crops", min=1, max=64, help="Tiles of a picture: 4 for several frames, 16 for single pages.")
 ]
 RevisionOption = Annotated[str, typer.Option("--revision", help="Commit of the model's repository on the hub.")]
-ServerPortOption = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port to serve on (default: 8000).")]
+ServerPortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="Port to serve on (default: one for each role, 8000 for mini).")
+]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="File to write (default: standard output).")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
@@ -77,7 +79,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Print the `vllm serve` line of a model for a GPU, and what fits on it."""
-    from phidex.generation.models.command import serve_arguments, serve_command, serve_notes
+    from phidex.generation.models.command import PORTS, serve_arguments, serve_command, serve_notes
     from phidex.generation.models.memory import fit_model
     from phidex.generation.models.table import MODELS
 
@@ -85,7 +87,7 @@ def command(
     fit = None if role == "speech" else fit_model(model, gpu_memory, gpus=gpus, context_tokens=context)
     if fit is not None and context is not None and fit.context_tokens < context:
         raise InputError(f"{context:,} tokens of context do not fit", hint="; ".join(fit.sentences(context)))
-    arguments = serve_arguments(model, fit, hopper=hopper, num_crops=num_crops, revision=revision, port=port)
+    arguments = serve_arguments(model, fit, hopper=hopper, num_crops=num_crops, revision=revision, port=port or PORTS[role])
     notes = [
         *(fit.sentences(context) if fit else ()),
         *serve_notes(model, fit, hopper=hopper, num_crops=num_crops, revision=revision),
@@ -116,7 +118,8 @@ def compose(
     from phidex.generation.models.share import place_models
 
     if unknown := [role for role in roles or () if role not in SERVED_ROLES]:
-        raise InputError(f"there is no service for {unknown[0]!r}", hint=f"roles are: {', '.join(SERVED_ROLES)}")
+        hint = "it has a share of its own: --profile speech" if "speech" in unknown else f"roles are: {', '.join(SERVED_ROLES)}"
+        raise InputError(f"no GPU is shared out for {unknown[0]!r}", hint=hint)
     wanted: list[ModelRole] = [role for role in SERVED_ROLES if str(role) in (roles or SERVED_ROLES[:3])]
     placements = place_models(wanted, gpu_memory, gpus=gpus)
     text = compose_override(placements, gpus=gpus, hopper=hopper, num_crops=num_crops)

@@ -34,6 +34,16 @@ PicturesOption = Annotated[
     Path | None, typer.Option("--pictures", help="Folder for pictures of the cited pages, the place marked.")
 ]
 
+AskRoleOption = Annotated[
+    Literal["mini", "moe", "vision", "extractive"] | None,
+    typer.Option(
+        "--role", help="Who is to answer: mini, moe, vision or extractive. Default: the best that can, with its reason."
+    ),
+]
+ImageOption = Annotated[
+    list[Path] | None,
+    typer.Option("--image", help="An image file to look at with every question, by the vision model; repeatable."),
+]
 RoleOption = Annotated[
     Literal["mini", "moe", "extractive"] | None,
     typer.Option(
@@ -45,7 +55,8 @@ ModeOption = Annotated[
     typer.Option("--mode", help="focused: the best passages; long: up to 128K tokens; whole: documents from beginning to end."),
 ]
 ResumeOption = Annotated[
-    Path | None, typer.Option("--resume", help="File that the conversation is kept in: gone on with where it exists.")
+    Path | None,
+    typer.Option("--resume", help="Name or file that the conversation is kept under: gone on with where it exists."),
 ]
 
 # Of ingest

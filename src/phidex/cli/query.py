@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phidex.cli.options import (
+    AskRoleOption,
     CollectionOption,
     DataOption,
+    ImageOption,
     JsonOption,
     KindOption,
     LanguageOption,
@@ -21,7 +21,6 @@ from phidex.cli.options import (
     QueryArgument,
     QuestionArgument,
     ResumeOption,
-    RoleOption,
     SourceOption,
     TagOption,
 )
@@ -30,7 +29,6 @@ from phidex.errors import BudgetError, InputError, ServiceError
 
 if TYPE_CHECKING:
     from phidex.generation.answer import Answer
-    from phidex.generation.conversation import Conversation
 
 _SERVICE_DOWN = 3  # exit code
 
@@ -70,7 +68,8 @@ def ask(
     pages: PagesOption = None,
     mode: ModeOption = None,
     pictures: PicturesOption = None,
-    role: RoleOption = None,
+    role: AskRoleOption = None,
+    images: ImageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from the documents, with citations that name document, page and box.
@@ -84,7 +83,7 @@ def ask(
     with open_phidex(data, pack={"mode": mode} if mode else None) as phidex:
         filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
         printer = None if as_json else AnswerPrinter()
-        for event in phidex.ask(question, collection, filters=filters, role=role, stream=True):
+        for event in phidex.ask(question, collection, filters=filters, role=role, images=images or (), stream=True):
             if printer:
                 printer.show(event)
             if isinstance(event, Answer):
@@ -96,7 +95,7 @@ def ask(
         for path in save_pictures(answer, pictures):
             print(f"picture: {path}", file=sys.stderr)
     if answer.route.signals.get("in_place_of"):
-        print(f"error: no model answered: {_trouble(answer)}", file=sys.stderr)
+        print("error: no model answered, as said above", file=sys.stderr)
         print("  hint: quotations stand in its place; start the server, or ask with --role extractive", file=sys.stderr)
         raise SystemExit(_SERVICE_DOWN)
 
@@ -111,28 +110,29 @@ def chat(
     pages: PagesOption = None,
     mode: ModeOption = None,
     resume: ResumeOption = None,
+    images: ImageOption = None,
 ) -> None:
     """Ask one question after another: follow-ups are understood from what was said. An empty line ends."""
+    from phidex.generation.conversation import Conversation
     from phidex.show import AnswerPrinter
 
     with open_phidex(data, pack={"mode": mode} if mode else None) as phidex:
         filters = read_filters(phidex, collection, languages=languages, sources=sources, kinds=kinds, tags=tags, pages=pages)
-        conversation = _resumed(resume)
+        conversation = phidex.conversations.resume(resume) if resume is not None else Conversation()
+        conversation.collection = conversation.collection or collection
         printer = AnswerPrinter()
         for question in _questions():
             try:
-                for event in phidex.ask(question, collection, filters=filters, conversation=conversation, stream=True):
+                events = phidex.ask(
+                    question, collection, filters=filters, conversation=conversation, images=images or (), stream=True
+                )
+                for event in events:
                     printer.show(event)
             except (BudgetError, InputError, ServiceError) as exc:  # the conversation can go on
                 print(f"error: {exc.message}\n  hint: {exc.hint}" if exc.hint else f"error: {exc.message}", file=sys.stderr)
                 continue
             if resume is not None:
-                _save(conversation, resume)
-
-
-def _trouble(answer: Answer) -> str:
-    """What kept the models from answering, beside what else there is to know of an answer."""
-    return next((text for text in answer.warnings if "could not be asked" in text), answer.route.reason)
+                phidex.conversations.save(resume, conversation)
 
 
 def _questions() -> Iterator[str]:
@@ -144,27 +144,3 @@ def _questions() -> Iterator[str]:
         if not line:
             return
         yield line
-
-
-def _resumed(path: Path | None) -> Conversation:
-    from phidex.generation.conversation import Conversation
-
-    if path is not None and not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", hint="make it, or name another file")
-    if path is None or not path.exists():
-        return Conversation()
-    try:
-        return Conversation.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as exc:
-        raise InputError(f"{path} holds no conversation: {exc}", hint="name another file") from exc
-
-
-def _save(conversation: Conversation, path: Path) -> None:
-    """Whole or not at all: an interrupt leaves what was saved before."""
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.touch(0o600)  # it holds the documents' words
-        fresh.write_text(json.dumps(conversation.to_dict(), ensure_ascii=False), "utf-8")
-        fresh.replace(path)
-    except OSError as exc:
-        raise InputError(f"the conversation cannot be kept in {path}: {exc.strerror}", hint="name another file") from exc

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +15,6 @@ from phidex.cli.session import open_phidex, print_json, read_filters
 from phidex.errors import InputError
 
 if TYPE_CHECKING:
-    from phidex.generation.conversation import Conversation
     from phidex.generation.summary.summary import Summary
 
 _PREVIEW_CHARS = 280
@@ -31,8 +32,13 @@ StyleOption = Annotated[Literal["prose", "bullets", "abstract", "sections"], typ
 LengthOption = Annotated[
     Literal["short", "medium", "long"], typer.Option("--length", help="About 3, 7 or 15 sentences.")
 ]  # as in generation/summary/summary.py, which --help need not import
+Form = Literal["markdown", "json", "html", "docx"]
+FormatOption = Annotated[
+    Form | None, typer.Option("--format", help="Print or write it as this (default: as the file's name says).")
+]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.", metavar="FILE")]
 ConversationOption = Annotated[
-    Path | None, typer.Option("--conversation", help="File of a conversation (chat --resume) to summarize instead.")
+    Path | None, typer.Option("--conversation", help="A kept conversation (chat --resume), or its file, to summarize instead.")
 ]
 
 
@@ -48,6 +54,8 @@ def summarize(
     tags: TagOption = None,
     pages: PagesOption = None,
     role: RoleOption = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Summarize a document, a repository or a collection, each sentence with its place; without a model, key sentences."""
@@ -55,8 +63,11 @@ def summarize(
         raise InputError("a conversation is summarized as a whole", hint="leave out the source and the filters")
     from phidex.progress import StepProgress
 
-    meant = _saved(conversation) if conversation is not None else source
-    with open_phidex(data) as phidex, StepProgress(quiet=as_json) as progress:
+    form = form or _form_of(output) or ("json" if as_json else None)
+    if form == "docx" and output is None:
+        raise InputError("a Word document goes to a file", hint="name it: -o summary.docx")
+    with open_phidex(data) as phidex, StepProgress(quiet=form is not None and output is None) as progress:
+        meant = phidex.conversations.load(conversation) if conversation is not None else source
         filters = read_filters(phidex, collection, languages=None, sources=None, kinds=kinds, tags=tags, pages=pages)
         summary = phidex.summarize(
             meant,
@@ -68,13 +79,48 @@ def summarize(
             role=role,
             on_progress=progress.stepped,
         )
-    if as_json:
+        content = _rendered(summary, form, lambda image: phidex.blob(image, collection))
+    if output is not None:
+        _write(output, content)
+    elif form == "json":
         print_json(summary.to_dict())
+    elif form is not None:
+        sys.stdout.write(content.decode())
     else:
         _show(summary)
     if summary.route.signals.get("in_place_of"):
         print(f"error: no model answered: {summary.route.reason}", file=sys.stderr)
         raise SystemExit(3)
+
+
+def _form_of(output: Path | None) -> Form | None:
+    """The format that a file's name tells; Markdown where it tells none."""
+    if output is None:
+        return None
+    forms: dict[str, Form] = {".json": "json", ".html": "html", ".htm": "html", ".docx": "docx"}
+    return forms.get(output.suffix.lower(), "markdown")
+
+
+def _rendered(summary: Summary, form: Form | None, picture: Callable[[str], bytes]) -> bytes:
+    match form:
+        case "markdown":
+            return summary.to_markdown().encode()
+        case "html":
+            return summary.to_html(picture).encode()
+        case "docx":
+            return summary.to_docx(picture)
+        case "json":
+            return (json.dumps(summary.to_dict(), ensure_ascii=False, indent=2) + "\n").encode()
+        case None:
+            return b""
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written: {exc.strerror}", hint="name a file in a folder that is there") from exc
+    print(f"written: {path}")
 
 
 def _show(summary: Summary) -> None:
@@ -86,6 +132,14 @@ def _show(summary: Summary) -> None:
     out = console()
     out.print(f"[bold]{escape(summary.title)}[/]\n")
     out.print(summary.text or "(no summary)", markup=False)
+    if summary.minutes is not None:
+        from phidex.generation.summary.render import labels, minutes_markdown
+
+        named = labels(summary.language)
+        if summary.minutes.participants:
+            out.print(f"\n{named.participants}: {', '.join(summary.minutes.participants)}", markup=False)
+        for block in minutes_markdown(summary.minutes, named):
+            out.print(f"\n{block}", markup=False)
     out.print()
     quoted = summary.route.role == "extractive" and {sentence.text for sentence in summary.sentences}
     for citation in summary.citations:
@@ -100,14 +154,3 @@ def _show(summary: Summary) -> None:
     out.print(f"[dim]route: {summary.route.role}, since {escape(summary.route.reason)}{parts}[/]")
     if summary.ledger is not None:
         out.print(f"[dim]context: {escape(summary.ledger.summary())}[/]")
-
-
-def _saved(path: Path) -> Conversation:
-    import json
-
-    from phidex.generation.conversation import Conversation
-
-    try:
-        return Conversation.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as exc:
-        raise InputError(f"{path} holds no conversation: {exc}", hint="`phidex chat --resume FILE` keeps one") from exc

@@ -18,6 +18,8 @@ from phidex.settings.sections import (
     PackSettings,
     RerankSettings,
     SearchSettings,
+    ServerSettings,
+    SpeechSettings,
     StoreSettings,
 )
 
@@ -28,7 +30,9 @@ __all__ = [
     "PackSettings",
     "RerankSettings",
     "SearchSettings",
+    "ServerSettings",
     "Settings",
+    "SpeechSettings",
     "StoreSettings",
     "load_settings",
     "settings_page",

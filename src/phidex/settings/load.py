@@ -27,6 +27,8 @@ from phidex.settings.sections import (
     PackSettings,
     RerankSettings,
     SearchSettings,
+    ServerSettings,
+    SpeechSettings,
     StoreSettings,
     section_of,
     variables,
@@ -49,11 +51,13 @@ class Settings(BaseSettings):
     )
     store: StoreSettings = StoreSettings()
     ingest: IngestSettings = IngestSettings()
+    speech: SpeechSettings = SpeechSettings()
     embed: EmbedSettings = EmbedSettings()
     rerank: RerankSettings = RerankSettings()
     search: SearchSettings = SearchSettings()
     pack: PackSettings = PackSettings()
     chat: ChatSettings = ChatSettings()
+    server: ServerSettings = ServerSettings()
     log: Literal["debug", "info", "warning", "error"] = Field(default="error", description="level of the command line's log")
 
     @classmethod

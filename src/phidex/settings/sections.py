@@ -68,6 +68,9 @@ class IngestSettings(Section):
         default=None, description="a tokenizer.json to measure with; default: the built-in script-aware one"
     )
     max_file_mb: int = Field(default=1024, ge=1, description="larger files are refused, in MB")
+    max_recording_mb: int = Field(
+        default=20_480, ge=1, description="likewise of video and audio files, which are read in parts"
+    )
     engine: Literal["local", "ray"] = Field(
         default="local", description="where files are read and passages embedded: worker processes here, or a Ray cluster"
     )
@@ -123,6 +126,41 @@ class IngestSettings(Section):
     allow_private_urls: bool = Field(
         default=False, description="take URLs into this machine and private networks: only where you trust who names them"
     )
+
+
+class SpeechSettings(Section):
+    """Speech to text, for recordings that have no transcript beside or inside them."""
+
+    url: str = Field(
+        default="", description="OpenAI-compatible transcription endpoint (vLLM serving Whisper), e.g. http://localhost:8003/v1"
+    )
+    model: str = Field(
+        default="",
+        description="name of the model at `url`, empty for the only one; without `url`, a folder or hub id for faster-whisper, "
+        "e.g. small",
+    )
+    api_key: SecretStr | None = Field(default=None, description="bearer key of the endpoint")
+    language: str = Field(
+        default="",
+        pattern="^([a-z]{2,3})?$",
+        description="ISO 639-1 code of what is spoken; empty: found out for each recording",
+    )
+    languages: tuple[str, ...] = Field(
+        default=(),
+        description='which transcript to read where there are several, the first that there is, as JSON: ["en", "de"]',
+    )
+    diarize: bool = Field(
+        default=False, description="ask the endpoint for speakers too (`diarized_json`): for models that tell"
+    )
+    piece_s: float = Field(
+        default=540.0, ge=30, le=600, description="seconds of audio in one request, cut at silences; vLLM refuses more than 600"
+    )
+    timeout_s: float = Field(default=300.0, gt=0, le=3600, description="seconds to wait for the text of one piece")
+    retries: int = Field(default=2, ge=0, le=10, description="further attempts after a failure of the endpoint that may pass")
+    compute_type: str = Field(
+        default="int8", description="number type of faster-whisper: int8, int8_float16, float16, float32 …"
+    )
+    allow_download: bool = Field(default=False, description="whether faster-whisper may fetch its model from the hub")
 
 
 class EmbedSettings(Section):
@@ -270,6 +308,21 @@ class ChatSettings(Section):
     vision_api_key: SecretStr | None = Field(
         default=None, description="bearer key of `vision_url`; default: that of `url`, where both are on one host"
     )
+    vision_crops: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="`num_crops` that Phi-3.5-vision is served with: tiles of 336 pixels that a picture is cut into at most",
+    )
+    vision_images: int = Field(
+        default=16, ge=1, le=1_000, description="pictures that the vision server takes in one prompt (`--limit-mm-per-prompt`)"
+    )
+    vision_looks: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="prompts that may look over pictures before the answer, where one prompt cannot take all; 0: none",
+    )
     window_tokens: int | None = Field(
         default=None, ge=512, le=10_000_000, description="window of the served models, where an endpoint does not tell it"
     )
@@ -280,10 +333,19 @@ class ChatSettings(Section):
     escalate: bool = Field(
         default=True, description="have the larger model answer again where the smaller one's answer is doubtful"
     )
+    repair: bool = Field(
+        default=True, description="have a model correct its answer, once, where its sources do not bear out what it says"
+    )
     concurrency: int = Field(
         default=8, ge=1, le=1024, description="requests to one role at the same time; more wait in a queue"
     )
     queue: int = Field(default=256, ge=0, le=10_000, description="requests that wait for one role; more are refused at once")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="port on 127.0.0.1 that shows figures of model calls for Prometheus (/metrics); needs phidex[telemetry]",
+    )
     temperature: float = Field(default=0.0, ge=0, le=2, description="sampling temperature")
     max_answer_tokens: int = Field(default=1_024, ge=16, le=16_384, description="upper bound of an answer")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60, description="seconds to connect")
@@ -294,6 +356,36 @@ class ChatSettings(Section):
     retries: int = Field(
         default=2, ge=0, le=10, description="further attempts after a retryable failure before the first token"
     )
+
+
+class ServerSettings(Section):
+    """`phidex serve`. Keys and grants are no settings: `phidex keys` makes them."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; others than this machine's own need keys")
+    port: int = Field(default=8100, ge=1, le=65_535, description="port to listen on")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description='names that requests may address it by, as JSON: ["docs.example.org"]; default: on this machine\'s own '
+        "addresses localhost alone, elsewhere any",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description='web pages that may call it from a browser, as JSON: ["https://app.example.org"]; default: none'
+    )
+    requests_per_minute: int = Field(
+        default=1_200, ge=0, le=1_000_000, description="requests of one key, unless it has a limit of its own; 0: no limit"
+    )
+    max_body_kb: int = Field(default=1_024, ge=16, le=65_536, description="KB of a request that is no upload")
+    max_upload_mb: int = Field(
+        default=2_048, ge=1, le=1_048_576, description="MB of one upload, unless the key has a limit of its own"
+    )
+    max_upload_files: int = Field(default=1_000, ge=1, le=100_000, description="files of one upload")
+    threads: int = Field(default=16, ge=1, le=256, description="searches and look-ups at the same time; more wait")
+    answers: int = Field(default=32, ge=1, le=1_024, description="answers and summaries at the same time; more wait")
+    queue: int = Field(default=1_000, ge=1, le=100_000, description="requests that wait; more are refused at once")
+    answer_timeout_s: float = Field(default=600.0, gt=0, le=86_400, description="seconds for an answer or a summary")
+    body_timeout_s: float = Field(default=30.0, gt=0, le=600, description="seconds to wait for the next part of a request")
+    shutdown_s: float = Field(default=20.0, gt=0, le=600, description="seconds that running answers have to end at a stop")
+    job_days: int = Field(default=30, ge=1, le=3_650, description="days for which jobs that ended are kept")
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
