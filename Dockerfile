@@ -3,7 +3,7 @@
 # model and torch out (a gigabyte): lexical search alone, or vectors from an endpoint (PHIDEX_EMBED__MODEL=endpoint).
 
 FROM python:3.12.12-slim-bookworm AS build
-ARG EXTRAS=code,dense,office,ui
+ARG EXTRAS=code,dense,office,server,ui,video
 WORKDIR /source
 RUN python -m venv /opt/phidex
 COPY constraints.txt .
@@ -37,5 +37,5 @@ ENV PATH=/opt/phidex/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /data
-EXPOSE 8501
+EXPOSE 8501 8100
 CMD ["phidex", "ui", "--address", "0.0.0.0"]

@@ -295,7 +295,15 @@ def test_every_service_is_hardened_and_pinned() -> None:
         if "build" not in service:
             assert re.fullmatch(r"[1-9]\d*:\d+", service["user"]), name
     ports = {name: service["ports"] for name, service in base()["services"].items() if "ports" in service}
-    assert ports == {"ui": ["127.0.0.1:8501:8501"], "ui-gpu": ["127.0.0.1:8501:8501"]}
+    app, api = ["127.0.0.1:8501:8501"], ["127.0.0.1:8100:8100"]
+    assert ports == {"ui": app, "ui-gpu": app, "api": api, "api-gpu": api}
+
+
+def test_the_server_has_the_apps_models_and_asks_for_keys() -> None:
+    services = base()["services"]
+    assert services["api"]["environment"] == services["ui"]["environment"]
+    assert services["api-gpu"]["environment"] == services["ui-gpu"]["environment"]
+    assert "--without-keys" not in services["api"]["command"]
 
 
 def test_no_secret_stands_in_the_environment() -> None:
@@ -342,7 +350,7 @@ def port() -> Iterator[int]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in ("/readyz", "/health", "/_stcore/health") else 503)
+            self.send_response(200 if self.path in ("/readyz", "/health", "/healthz", "/_stcore/health") else 503)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
@@ -354,7 +362,7 @@ def port() -> Iterator[int]:
         server.shutdown()
 
 
-@pytest.mark.parametrize(("service", "own"), [("qdrant", "6333"), ("mini", "8000"), ("ui", "8501")])
+@pytest.mark.parametrize(("service", "own"), [("qdrant", "6333"), ("mini", "8000"), ("ui", "8501"), ("api", "8100")])
 def test_a_healthcheck_tells_well_from_unwell(service: str, own: str, port: int) -> None:
     test = base()["services"][service]["healthcheck"]["test"]
     assert own in test[-1]
@@ -365,7 +373,7 @@ def test_a_healthcheck_tells_well_from_unwell(service: str, own: str, port: int)
         return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode
 
     assert code(parts) == 0
-    assert code([re.sub(r"/(readyz|health)\b", "/unwell", part) for part in parts]) != 0
+    assert code([re.sub(r"/(readyz|healthz?)\b", "/unwell", part) for part in parts]) != 0
     assert code([part.replace(str(port), "9") for part in parts]) != 0
 
 

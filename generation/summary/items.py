@@ -47,7 +47,7 @@ class Found:
 def find_items(said: Sequence[Utterance], participants: Sequence[str], language: str = UNDETERMINED) -> list[Found]:
     """What was decided, taken on and left open, in order of time.
 
-    About 0.1 ms a sentence.
+    About 0.05 ms a sentence, ten times that where its language is not known.
 
     Args:
         said: all that was said, in order.

@@ -112,6 +112,7 @@ class _MinutesWriter:
         self._budget = Budget.of(prompt, _WRITTEN_TOKENS, pack.reserve_tokens)
         self._planner = Planner(Scale(chat, self._model, pack.tokenizer), self._budget)
         self._stop = Stop(wished.cancelled)
+        self._found = {meeting.source.id: found_items(meeting) for meeting in meetings}
         self._rarity = Rarity.of(one.text for meeting in meetings for one in meeting.said)
         self._lost = 0
         self._lock = threading.Lock()
@@ -125,7 +126,7 @@ class _MinutesWriter:
         except (BudgetError, ServiceError) as exc:
             log.info("minutes.quoted error=%s", type(exc).__name__)
             told = [f"decisions and tasks are quoted, since the model did not list them: {exc.message}"]
-            everything = [(meeting, one) for meeting in self._meetings for one in found_items(meeting)]
+            everything = [(meeting, one) for meeting in self._meetings for one in self._found[meeting.source.id]]
             return [(one.kind, quoted_item(meeting, one, self._number)) for meeting, one in everything], told
         kept: list[tuple[str, MinutesItem]] = []
         for part, reply in zip(parts, replies, strict=True):
@@ -163,7 +164,11 @@ class _MinutesWriter:
 
     def _stretch(self, part: Part) -> _Stretch:
         meeting = self._meetings[part.text_index]
-        return _stretch(meeting, {chunk.id for block in part.context.blocks for chunk in block.chunks})
+        return self._of(meeting, {chunk.id for block in part.context.blocks for chunk in block.chunks})
+
+    def _of(self, meeting: Meeting, ids: set[str]) -> _Stretch:
+        said = tuple(one for one in meeting.said if one.chunk.id in ids)
+        return _Stretch(meeting, said, tuple(one for one in self._found[meeting.source.id] if one.said.chunk.id in ids))
 
     def _unread(self, parts: Sequence[Part]) -> Iterator[_Stretch]:
         """Passages that are longer than a prompt."""
@@ -171,7 +176,7 @@ class _MinutesWriter:
         for meeting in self._meetings:
             left = {chunk.id for chunk in meeting.chunks} - read
             if left:
-                yield _stretch(meeting, left)
+                yield self._of(meeting, left)
 
     def _checked(self, stretch: _Stretch, reply: _Items | None) -> Iterator[tuple[str, MinutesItem]]:
         """The model's items that hold; of kinds where not all did, or none is listed, also what phrases find."""
@@ -225,11 +230,6 @@ class _MinutesWriter:
         if known:
             return known[0]
         return owner if owner and folded(owner) in folded(" ".join(around)) and owner[:1].isupper() else ""
-
-
-def _stretch(meeting: Meeting, ids: set[str]) -> _Stretch:
-    said = tuple(one for one in meeting.said if one.chunk.id in ids)
-    return _Stretch(meeting, said, tuple(one for one in found_items(meeting) if one.said.chunk.id in ids))
 
 
 def _hits(meeting: Meeting) -> list[Hit]:
