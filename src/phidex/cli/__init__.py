@@ -1,5 +1,5 @@
 """The command line: `phidex ingest | search | ask | sources | remove | status | complete | reindex | doctor | models | ui |
-serve | keys`.
+serve | mcp | conversations | eval | speakers | export | keys`.
 
     app      the commands put together, and what their errors become
     options  what several of them take
@@ -10,6 +10,7 @@ serve | keys`.
     run      doctor, ui
     models   models, models command, models compose
     serve    serve
+    mcp      mcp
     keys     keys create, keys list, keys revoke
 
 Exit codes: 0 done, 1 some files failed (they are named), 2 wrong use, 3 a service is down, 130 interrupted.

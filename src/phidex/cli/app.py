@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from phidex.cli import conversations, evaluate, intake, keys, manage, models, query, recordings, run, serve, structured, summary
+from phidex.cli import (
+    conversations,
+    evaluate,
+    intake,
+    keys,
+    manage,
+    mcp,
+    models,
+    query,
+    recordings,
+    run,
+    serve,
+    structured,
+    summary,
+)
 from phidex.errors import IncompleteAnswerError, PhidexError, ServiceError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a full or broken disk
@@ -30,7 +44,7 @@ for _command in (
     *(structured.extract, structured.classify, structured.tables),
     *(manage.sources, manage.remove, manage.status, manage.backup, manage.restore, manage.optimize),
     *(recordings.speakers, recordings.export),
-    *(run.doctor, run.ui, serve.serve),
+    *(run.doctor, run.ui, serve.serve, mcp.mcp),
 ):
     app.command()(_command)
 app.add_typer(models.models, name="models")

@@ -9,16 +9,18 @@ from typing import Any
 import anyio
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 import phidex
 from phidex.errors import PhidexError
-from phidex.server.edge import Edge
+from phidex.server.edge import MCP_PATH, Edge
 from phidex.server.faults import RefusedError, refusal_of
 from phidex.server.routes import answers, chat, intake, jobs, library, places, state
 from phidex.server.service import Service
+from phidex.server.tools import Tools, make_server
 
 _ABOUT = """Ask real documents; get answers that point at the page.
 
@@ -44,11 +46,19 @@ def create_app(service: Service) -> FastAPI:
 def create_routes(service: Service) -> FastAPI:
     """All routes, with the OpenAPI document; its pages for browsers are left out, since they fetch scripts from elsewhere."""
 
+    tools = make_server(Tools(service.phidex, service.lookups, service.answers))
+    # Its own session is one request: what is asked hangs on nothing before. Hosts and keys are the edge's concern.
+    bare = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    protocol = tools.streamable_http_app(
+        streamable_http_path=MCP_PATH, stateless_http=True, json_response=True, transport_security=bare
+    )
+
     @contextlib.asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None]:
         await anyio.to_thread.run_sync(service.start)
         try:
-            yield
+            async with tools.session_manager.run():
+                yield
         finally:
             await anyio.to_thread.run_sync(service.stop)
 
@@ -58,6 +68,7 @@ def create_routes(service: Service) -> FastAPI:
         app.include_router(part.routes)
     for router in (state.routes, state.counters, state.public):
         app.include_router(router)
+    app.router.routes.extend(protocol.routes)  # /mcp
     for kind in (PhidexError, RefusedError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _answer_fault)
     return app

@@ -22,6 +22,9 @@ from phidex.server.faults import RefusedError, refusal_of
 from phidex.server.guard import PUBLIC, Caller
 from phidex.server.service import Service
 
+MCP_PATH = "/mcp"
+"""Where the Model Context Protocol is spoken; its routes are not FastAPI's."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _UPLOADS = re.compile(r"/v1/collections/[^/]+/uploads")
@@ -113,7 +116,7 @@ class Edge:
         return (own or settings.max_upload_mb) << 20
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path", MCP_PATH if scope["path"] == MCP_PATH else "none")
         method = scope["method"] if route != "none" else "any"  # what nobody serves must not fill the metrics
         self._service.metrics.request(method, route, status, seconds)
         if scope["path"] in PUBLIC:

@@ -223,6 +223,12 @@ class SummaryOut(BaseModel):
     style: str
     length: str
     sentences: list[dict[str, Any]]
+    participants: list[str] = []
+    agenda: list[dict[str, Any]] = []
+    decisions: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] = []
+    questions: list[dict[str, Any]] = []
+    slides: list[dict[str, Any]] = []
     citations: list[CitationOut]
     route: RouteOut
     plan: dict[str, Any] | None
