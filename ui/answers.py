@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from phidex.generation.answer import Answer, Citation, Role
@@ -119,7 +121,8 @@ def _show_account(answer: Answer, *, is_newest: bool) -> None:
         packed = sum(entry.status == "packed" for entry in ledger.entries)
         seconds = " · ".join(f"{stage} {spent:.2f} s" for stage, spent in answer.timings.items())
         budget = say("answer.packed", packed=packed, budget=ledger.budget_tokens, left_out=left_out)
-        st.html(f'<div class="phidex-small">{budget} · {say("answer.counted", by=ledger.counted_by)}<br>{seconds}</div>')
+        told = f"{escape(budget)} · {escape(say('answer.counted', by=ledger.counted_by))}<br>{escape(seconds)}"
+        st.html(f'<div class="phidex-small">{told}</div>')
 
 
 def _show_tools(desk: Desk, here: Visit, talk: Talk, turn: Turn) -> None:

@@ -62,9 +62,10 @@ def _show_tools(desk: Desk, here: Visit, talk: Talk, entry: SavedConversation) -
 
     def delete() -> None:
         try:
-            desk.phidex.conversations.delete(entry.name)
             if entry.name == talk.name:
+                talk.forget()
                 here.begin(Talk(talk.collection))
+            desk.phidex.conversations.delete(entry.name)
         except PhidexError as exc:
             here.problem = exc
 

@@ -12,6 +12,8 @@ import streamlit as st
 from phidex.errors import PhidexError
 from phidex.generation.answer import Citation
 from phidex.ingest.pdf.painter import PageView, Painter
+from phidex.ingest.records import Box, Source
+from phidex.originals import original_path
 from phidex.sdk import Phidex
 from phidex.settings import Settings, load_settings
 from phidex.ui.jobs import Jobs
@@ -135,10 +137,36 @@ def visit() -> Visit:
     return st.session_state["visit"]
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def draw(_painter: Painter, view: PageView) -> bytes:
-    """A picture of a page, drawn once."""
-    return _painter.page(view)
+@dataclass(frozen=True, slots=True)
+class PageShown:
+    """A page of a document, with boxes and a quotation marked on it; see `PageView`."""
+
+    collection: str
+    page_number: int
+    boxes: tuple[Box, ...] = ()
+    quote: str = ""
+    crop: bool = False
+
+
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs={Source: lambda source: (source.id, source.sha256)})
+def draw(_desk: Desk, source: Source, shown: PageShown) -> bytes:
+    """A picture of a page, drawn once.
+
+    Raises:
+        InputError, NotFoundError: the document is gone, or the page cannot be drawn.
+    """
+    passwords = tuple(one.get_secret_value() for one in _desk.phidex.settings.ingest.passwords)
+    with original_path(_desk.phidex, source, shown.collection) as path:
+        view = PageView(
+            path,
+            shown.page_number,
+            shown.boxes,
+            shown.quote,
+            crop=shown.crop,
+            sha256=source.sha256,
+            passwords=passwords,
+        )
+        return _desk.painter.page(view)
 
 
 def show_problem(problem: PhidexError) -> None:

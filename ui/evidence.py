@@ -9,9 +9,8 @@ import streamlit as st
 
 from phidex.errors import PhidexError
 from phidex.generation.answer import Citation
-from phidex.ingest.pdf.painter import PageView
 from phidex.ingest.records import LineLocator, PageLocator, TimeLocator
-from phidex.ui.desk import Desk, Shown, draw, show_problem
+from phidex.ui.desk import Desk, PageShown, Shown, draw, show_problem
 from phidex.ui.look import line_block, quote_block
 from phidex.ui.place import read_lines
 from phidex.ui.prose import plain
@@ -34,7 +33,7 @@ def show_evidence(desk: Desk, shown: Shown) -> None:
             case TimeLocator() as locator:
                 _show_moment(desk, shown, citation, locator)
             case locator:
-                st.caption(str(locator))
+                st.caption(plain(str(locator)))
     except PhidexError as exc:
         show_problem(exc)
 
@@ -69,16 +68,15 @@ def _show_page(desk: Desk, shown: Shown, citation: Citation, locator: PageLocato
     count = citation.source.page_count
     crop = _toolbar(shown, locator, count)
     is_cited = shown.page_number == locator.page_number
-    view = PageView(
-        path=citation.source.local_path(),
-        page_number=shown.page_number,
-        boxes=locator.boxes if is_cited else (),
-        quote=citation.quote if is_cited else "",
-        crop=crop and is_cited,
-        sha256=citation.source.sha256,
+    page = PageShown(
+        shown.collection,
+        shown.page_number,
+        locator.boxes if is_cited else (),
+        citation.quote if is_cited else "",
+        crop and is_cited,
     )
     with st.container(key="page"):
-        st.image(draw(desk.painter, view), width="stretch", alt=_place(shown.page_number, citation))
+        st.image(draw(desk, citation.source, page), width="stretch", alt=_place(shown.page_number, citation))
 
 
 def _toolbar(shown: Shown, locator: PageLocator, count: int) -> bool:

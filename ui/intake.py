@@ -30,8 +30,6 @@ def show_upload(desk: Desk, here: Visit, collection: str) -> None:
             desk.jobs.add(collection, paths)
 
     st.file_uploader(say("library.add"), accept_multiple_files=True, key=key, on_change=receive, help=say("library.add_help"))
-    if here.problem:
-        show_problem(here.problem)
 
 
 def show_jobs(desk: Desk, here: Visit, collection: str) -> None:

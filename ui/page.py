@@ -51,6 +51,9 @@ def framed(body: Body) -> None:
         with st.sidebar, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             chosen = choose_collection(desk, here)
             choose_language()
+        if here.problem is not None:
+            show_problem(here.problem)
+            here.problem = None
         body(desk, here, chosen)
     except PhidexError as exc:
         show_problem(exc)

@@ -54,6 +54,7 @@ def _unpictured(code: str) -> str:
 
 
 def _disarmed(text: str) -> str:
+    text = re.sub(r"\\+(?=[<$\[\]:])", "", text)  # or an escape of ours would be undone by one before it
     text = re.sub(r"([<$])", r"\\\1", text)
     text = re.sub(r":(?=[a-z/])", r"\\:", text, flags=re.IGNORECASE)  # :red[…], :material/…:, https://…
     return re.sub(r"([\[\]])", r"\\\1", text)

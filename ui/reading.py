@@ -7,10 +7,9 @@ from html import escape
 import streamlit as st
 
 from phidex.errors import PhidexError
-from phidex.ingest.pdf.painter import PageView
 from phidex.ingest.records import Chunk, PageLocator, Source
 from phidex.retrieval.catalogue import SourceEntry
-from phidex.ui.desk import Desk, Visit, draw, show_problem
+from phidex.ui.desk import Desk, PageShown, Visit, draw, show_problem
 from phidex.ui.link import Place
 from phidex.ui.look import passage_block
 from phidex.ui.prose import plain
@@ -47,8 +46,11 @@ def _show_page(desk: Desk, here: Visit, collection: str, source: Source, passage
     with left, st.container(key="page"):
         try:
             boxes = tuple(box for chunk in shown if isinstance(chunk.locator, PageLocator) for box in chunk.locator.boxes)
-            view = PageView(source.local_path(), number, boxes, sha256=source.sha256)
-            st.image(draw(desk.painter, view), width="stretch", alt=say("library.page", number=number, count=count))
+            st.image(
+                draw(desk, source, PageShown(collection, number, boxes)),
+                width="stretch",
+                alt=say("library.page", number=number, count=count),
+            )
         except PhidexError as exc:
             st.caption(say("library.cannot_draw"))
             show_problem(exc)

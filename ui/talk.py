@@ -28,6 +28,7 @@ class Talk:
         name: that it is saved under; "" before the first answer.
         turns: of this session, newest first.
         earlier: the turns that were there when it was resumed, newest first.
+        is_deleted: it is saved no more.
     """
 
     collection: str
@@ -35,6 +36,7 @@ class Talk:
     conversation: Conversation = field(default_factory=Conversation)
     turns: list[Turn] = field(default_factory=list[Turn])
     earlier: list[PastTurn] = field(default_factory=list["PastTurn"])
+    is_deleted: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)  # the next question waits for the answer before it
 
     @classmethod
@@ -54,8 +56,16 @@ class Talk:
         turn.start(phidex, self.conversation, self._lock, lambda: self._keep(phidex))
         return turn
 
+    def forget(self) -> None:
+        """Save it no more, and end what is being answered."""
+        self.is_deleted = True
+        for turn in self.turns:
+            turn.stop()
+
     def _keep(self, phidex: Phidex) -> None:
         """Save it; that it cannot be is no reason to lose the answer."""
+        if self.is_deleted:
+            return
         self.conversation.collection = self.collection
         try:
             if not self.name:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.builders import Author
+from tests.ingest.recorded import record, slide
 from tests.retrieval.engines import end_engine
 
 from phidex import Phidex
@@ -48,6 +49,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, model: str) -> Iterator[
         for name in ("report.md", "en.txt"):
             (folder / name).write_text(TABLE, "utf-8")
         copy(NOTES / "lease.md", folder / "reports")
+        record(folder / "talk.mp4", [(slide("The harbour", "is ten metres deep"), 2.0)])
         schema = {"type": "object", "properties": {"tenant": {"type": "string"}}, "required": ["tenant"]}
         (folder / "contract.schema.json").write_text(json.dumps(schema), "utf-8")
         targets = [folder / name for name in ("notes", "report.md", "en.txt", "minutes.pdf", "lease.pdf")]

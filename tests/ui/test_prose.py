@@ -30,3 +30,10 @@ def test_no_image_of_a_model_gets_through(text: str) -> None:
 
 def test_code_stays_code() -> None:
     assert written("see `a[0]` and\n```\nif x != y[1]:\n```") == "see `a[0]` and\n```\nif x != y[1]:\n```"
+
+
+@pytest.mark.parametrize(
+    "text", ["\\[the minutes\\](https://evil.example)", "\\\\[a](b.example)", "[a](b.example)", "\\[a][b]\n\n[b]: c.example"]
+)
+def test_no_link_hides_where_it_leads(text: str) -> None:
+    assert "<a " not in MarkdownIt().render(written(text))

@@ -11,7 +11,6 @@ from phidex.ui.desk import Desk, Visit
 from phidex.ui.evidence import show_evidence
 from phidex.ui.intake import show_jobs, show_upload
 from phidex.ui.look import welcome
-from phidex.ui.prose import plain
 from phidex.ui.talk import Talk
 from phidex.ui.words import say
 
@@ -83,7 +82,7 @@ def _question(desk: Desk, here: Visit, collection: str) -> None:
             here.talk(collection).ask(question, desk.phidex, images=[file.getvalue() for file in asked.files])
 
     st.chat_input(
-        say("ask.placeholder", collection=plain(collection)),
+        say("ask.placeholder", collection=collection),
         key="question",
         on_submit=ask,
         accept_file="multiple",

@@ -95,7 +95,7 @@ def ask(
         for path in save_pictures(answer, pictures):
             print(f"picture: {path}", file=sys.stderr)
     if answer.route.signals.get("in_place_of"):
-        print("error: no model answered, as said above", file=sys.stderr)
+        print(f"error: no model answered: {_trouble(answer)}", file=sys.stderr)
         print("  hint: quotations stand in its place; start the server, or ask with --role extractive", file=sys.stderr)
         raise SystemExit(_SERVICE_DOWN)
 
@@ -133,6 +133,11 @@ def chat(
                 continue
             if resume is not None:
                 phidex.conversations.save(resume, conversation)
+
+
+def _trouble(answer: Answer) -> str:
+    """What kept the models from answering, beside what else there is to know of an answer."""
+    return next((text for text in answer.warnings if "could not be asked" in text), answer.route.reason)
 
 
 def _questions() -> Iterator[str]:
