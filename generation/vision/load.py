@@ -88,7 +88,7 @@ class Loader:
         try:
             if not source.blob:
                 return source.local_path()
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory()), Path(source.name).name)
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "document" + Path(source.name).suffix[:16])
             path.write_bytes(self.files.get(source.blob))
             return path
         except PhidexError as exc:

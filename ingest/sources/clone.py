@@ -42,16 +42,19 @@ class Way:
     Args:
         url: where to go, behind all redirects.
         addresses: the only ones of its host to connect to.
+        anonymous: by https alone, and without the credentials of whoever runs this.
     """
 
     url: GitUrl
     addresses: tuple[str, ...]
+    anonymous: bool = False
 
     def config(self) -> dict[str, str]:
         """git's settings that hold it to this."""
         _, host, port = self.url.place
         addresses = ",".join(f"[{address}]" if ":" in address else address for address in self.addresses)
-        return {"http.followRedirects": "false", "http.curloptResolve": f"{host}:{port}:{addresses}"}
+        held = {"http.followRedirects": "false", "http.curloptResolve": f"{host}:{port}:{addresses}"}
+        return held | {"credential.helper": "", "core.askPass": ""} if self.anonymous else held
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +163,12 @@ def _prepare(url: GitUrl, folder: Path, timeout_s: float, way: Way | None) -> tu
         config[url.header[0]] = url.header[1]
     partial = config | {"remote.origin.promisor": "true", "remote.origin.partialCloneFilter": "blob:none"}
     ssh = plain.text("config", "--get", "core.sshCommand", ok=(0, 1))
-    protocols = ("https", "ssh")
-    git = Git(folder, protocols=protocols, config=partial, ssh=ssh, timeout_s=timeout_s)
-    return git, Git(folder / "whole", protocols=protocols, config=config, ssh=ssh, timeout_s=timeout_s)
+    protocols, home = ("https", "ssh"), None
+    if way and way.anonymous:
+        protocols, home = ("https",), folder / "nobody"
+        home.mkdir(exist_ok=True)
+    git = Git(folder, protocols=protocols, config=partial, ssh=ssh, home=home, timeout_s=timeout_s)
+    return git, Git(folder / "whole", protocols=protocols, config=config, ssh=ssh, home=home, timeout_s=timeout_s)
 
 
 def _clear(folder: Path) -> None:

@@ -85,6 +85,7 @@ class Git:
         config: further settings, passed where other users of the machine cannot see them.
         index: an index file of our own.
         ssh: the ssh command that is configured, where the environment names none.
+        home: a folder in place of the user's own, whose configuration and credentials are not to be used.
         timeout_s: a command that takes longer is ended.
     """
 
@@ -97,6 +98,7 @@ class Git:
         config: Mapping[str, str] | None = None,
         index: Path | None = None,
         ssh: str = "",
+        home: Path | None = None,
         timeout_s: float = 600,
     ) -> None:
         if shutil.which("git") is None:
@@ -104,6 +106,10 @@ class Git:
         self.git_dir, self.work_tree, self.timeout_s = git_dir, work_tree, timeout_s
         self._cwd = work_tree or (git_dir if git_dir.is_dir() else git_dir.parent)
         self._environment = _environment(protocols, config or {}, index)
+        if home is not None:
+            self._environment |= {"HOME": str(home.absolute()), "GIT_ASKPASS": ""}
+            for name in ("XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"):
+                self._environment.pop(name, None)
         if protocols:
             self._environment.setdefault("GIT_SSH_COMMAND", (ssh or "ssh") + SSH_OPTIONS)
 

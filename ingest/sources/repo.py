@@ -54,8 +54,17 @@ class Commit:
 
 
 def remote_files(url: GitUrl, scope: Scope) -> Iterator[Found]:
-    """The files of a remote repository at `scope.ref`."""
-    return _remote_files(url, scope, _Place(url, scope.ref))
+    """The files of a remote repository at `scope.ref`.
+
+    Raises:
+        InputError, ServiceError: it cannot be reached; or it is not to be, where repositories are guarded.
+    """
+    way = None
+    if scope.settings.guard_repositories:
+        from phidex.ingest.sources.submodule import checked_way  # httpx: 0.1 s to import
+
+        way = checked_way(url, None, scope.settings)
+    yield from _remote_files(url, scope, _Place(url, scope.ref, way=way))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a submodule is fetched from. Whoever wrote `.gitmodules` may be a stranger: its addresses are gone to as those of
+"""Where a submodule is fetched from, and any repository that nobody vouches for. Whoever wrote `.gitmodules` may be a stranger: its addresses are gone to as those of
 documents are (download.py), never into a private network by accident.
 
 Each host is looked up here, and git is told to connect to the addresses that were checked; redirects are followed here, each
@@ -21,6 +21,7 @@ from phidex.ingest.sources.remote import PORTS, GitUrl, parse_git_url
 from phidex.settings import IngestSettings
 
 _REDIRECTS = 5
+_HINT = "name the repository's own address"
 _ASKED = "/info/refs"  # what git asks a host for first
 
 
@@ -51,22 +52,28 @@ def _address(git: Git, commit: str, path: bytes) -> str:
     raise InputError("it has no address", hint="see .gitmodules")
 
 
-def checked_way(url: GitUrl, named: GitUrl, settings: IngestSettings) -> Way | None:
-    """How to reach a submodule; None where it may be gone to without a look: at the place that the user named, or anywhere.
+def checked_way(url: GitUrl, named: GitUrl | None, settings: IngestSettings) -> Way | None:
+    """How to reach a repository; None where it may be gone to without a look: at the place that the user named, or anywhere.
+
+    Args:
+        named: what a user named who is trusted, unless `settings.guard_repositories` says that nobody is.
 
     Raises:
-        InputError: it leads into a private network, to no host at all, or in circles.
+        InputError: it leads into a private network, to no host at all, or in circles; or it is not taken over its scheme.
         ServiceError: names cannot be resolved now.
     """
-    if settings.allow_private_urls or url.place == named.place:
+    guarded = settings.guard_repositories
+    if settings.allow_private_urls or (named is not None and url.place == named.place and not guarded):
         return None
     for _ in range(_REDIRECTS + 1):
+        if guarded and url.scheme != "https":
+            raise InputError(f"{url.remote}: repositories are taken over https alone here", hint="name its https:// address")
         addresses = resolve(url.host, url.port or PORTS[url.scheme], allow_private=False)
         moved = _redirect(url, addresses[0]) if url.scheme == "https" else None
         if moved is None:
-            return Way(url, tuple(addresses))
+            return Way(url, tuple(addresses), anonymous=guarded)
         url = moved
-    raise InputError(f"more than {_REDIRECTS} redirects", hint="see .gitmodules")
+    raise InputError(f"more than {_REDIRECTS} redirects", hint=_HINT)
 
 
 def _redirect(url: GitUrl, address: str) -> GitUrl | None:
@@ -86,5 +93,5 @@ def _redirect(url: GitUrl, address: str) -> GitUrl | None:
     except (httpx.HTTPError, httpx.InvalidURL):
         return None
     if not target.endswith(_ASKED):
-        raise InputError("it leads to what is no repository", hint="see .gitmodules")
+        raise InputError("it leads to what is no repository", hint=_HINT)
     return parse_git_url(target.removesuffix(_ASKED))

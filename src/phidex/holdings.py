@@ -93,7 +93,8 @@ class Holdings:
 
         Raises:
             NotFoundError: there is no such source, or its file is gone.
-            InputError: its file is not the one that was ingested: it has another size; or it lies in a repository or archive.
+            InputError: its file is not the one that was ingested: it has another size; it cannot be read; or it lies in a
+                repository or archive.
         """
         source = self.source(source_id, collection).source
         if source.blob:
@@ -101,8 +102,10 @@ class Holdings:
         path = source.local_path()
         try:
             file = path.open("rb")
-        except OSError as exc:
+        except (FileNotFoundError, NotADirectoryError) as exc:
             raise NotFoundError(f"{source.name} is gone", hint="put it back, or remove it from the collection") from exc
+        except OSError as exc:
+            raise InputError(f"{source.name} cannot be read: {exc.strerror}", hint="check its permissions") from exc
         if os.fstat(file.fileno()).st_size != source.size_bytes:
             file.close()
             raise InputError(f"{source.name} has changed since it was ingested", hint="ingest it again")

@@ -28,6 +28,7 @@ MCP_PATH = "/mcp"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _UPLOADS = re.compile(r"/v1/collections/[^/]+/uploads")
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -117,7 +118,8 @@ class Edge:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", MCP_PATH if scope["path"] == MCP_PATH else "none")
-        method = scope["method"] if route != "none" else "any"  # what nobody serves must not fill the metrics
+        named = route != "none" and scope["method"] in _METHODS
+        method = scope["method"] if named else "any"  # what nobody serves must not fill the metrics
         self._service.metrics.request(method, route, status, seconds)
         if scope["path"] in PUBLIC:
             return

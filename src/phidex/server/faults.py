@@ -45,10 +45,19 @@ class RefusedError(Exception):
     Args:
         param: the part of the request that is at fault.
         retry_s: seconds after which the same request may be taken.
+        more: further headers of the answer.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, hint: str = "", param: str | None = None, retry_s: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        param: str | None = None,
+        retry_s: int | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -57,12 +66,13 @@ class RefusedError(Exception):
         self.hint = hint
         self.param = param
         self.retry_s = retry_s
+        self._more = more or {}
 
     @property
     def headers(self) -> dict[str, str]:
         """What goes with the body."""
         found = {"Retry-After": str(self.retry_s)} if self.retry_s is not None else {}
-        return found | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})
+        return {**found, **({"WWW-Authenticate": "Bearer"} if self.status == 401 else {}), **self._more}
 
     def body(self, request_id: str) -> dict[str, Any]:
         """JSON-ready values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,17 @@ from typing import Any
 from fastapi import Depends, Request
 from starlette.types import Scope as RequestScope
 
+from phidex.errors import ConfigError
 from phidex.server.faults import RefusedError
 from phidex.server.keys import Key, KeyFile, Scope
 
+log = logging.getLogger(__name__)
+
 PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Paths that need no key: they tell nothing of what is stored."""
+
+_PASSED_ON = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+"""What proxies add: whoever asks through one is not on this machine, though the proxy may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,8 @@ class Door:
     """Lets requests in by their keys.
 
     Args:
-        open_here: requests without a key are let in, as long as no key was ever made for the data folder.
+        open_here: requests without a key are let in, as long as no key was ever made for the data folder and no proxy says
+            that it passes them on.
         without_keys: every request is let in.
         per_minute: requests of a key that has no limit of its own; 0 for no limit.
     """
@@ -91,15 +99,20 @@ class Door:
         """The caller of a request.
 
         Raises:
-            RefusedError: there is no valid key, or it asks too often.
-            ConfigError: the keys cannot be read.
+            RefusedError: there is no valid key, it asks too often, or the keys cannot be read.
         """
         if self._without_keys or scope["path"] in PUBLIC:
             return Caller()
         token = _token(scope)
-        if self._open_here and not self.keys.all():  # whatever is sent: OpenAI's clients always send something
-            return Caller()
-        key = self.keys.find(token)
+        try:
+            # Whatever is sent: OpenAI's clients always send something.
+            if self._open_here and not _is_passed_on(scope) and not self.keys.all():
+                return Caller()
+            key = self.keys.find(token)
+        except ConfigError as exc:  # where they lie is for whoever runs the server
+            log.error("keys cannot be read reason=%s hint=%s", exc.message, exc.hint)  # noqa: TRY400  the reason says it all
+            hint = "whoever runs the server finds more in its log"
+            raise RefusedError(503, "no_keys", "the keys cannot be read", hint=hint, retry_s=60) from exc
         if key is None:
             hint = "send Authorization: Bearer phidex_…; phidex keys create makes one"
             message = "the key is not valid" if token else "a key is needed"
@@ -120,6 +133,10 @@ class Door:
             message = f"the key may ask {limit} times a minute"
             raise RefusedError(429, "rate_limited", message, hint=hint, retry_s=wait_s)
         self._spent[key.id] = (left - 1, now)
+
+
+def _is_passed_on(scope: RequestScope) -> bool:
+    return any(name in _PASSED_ON for name, _ in scope["headers"])
 
 
 def _token(scope: RequestScope) -> str:

@@ -167,13 +167,14 @@ class KeyFile:
         """End a key, given by id or name, at once.
 
         Raises:
-            NotFoundError: no valid key is called so.
+            NotFoundError: no key is called so, or it is revoked already.
         """
         with self._changing() as keys:
-            for key in keys.values():
-                if name in (key.id, key.name) and not key.revoked_at:
-                    keys[key.id] = replace(key, revoked_at=time.time())
-                    return keys[key.id]
+            found = [key for key in keys.values() if name in (key.id, key.name) and not key.revoked_at]
+            if found:  # an expired one may have been called the same
+                key = next((key for key in found if key.is_valid), found[0])
+                keys[key.id] = replace(key, revoked_at=time.time())
+                return keys[key.id]
         raise NotFoundError(f"there is no key {name!r}", hint="`phidex keys list` lists them")
 
     @contextlib.contextmanager
@@ -193,9 +194,7 @@ class KeyFile:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise ConfigError(
-                f"the keys in {self.path} cannot be read", hint="put it back from a backup, or remove it"
-            ) from exc
+            raise ConfigError(f"the keys in {self.path} cannot be read", hint="put the file back from a backup") from exc
 
 
 def _hash(token: str) -> str:

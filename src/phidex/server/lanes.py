@@ -48,12 +48,17 @@ class Lane:
         return await asyncio.wrap_future(self.submit(partial(function, *args, **kwargs)))
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
-        """The call, begun when a thread is free. Raises: RefusedError where too many wait."""
+        """The call, begun when a thread is free. Raises: RefusedError where too many wait, or the lane is closed."""
         with self._lock:
             if self._there >= self._most:
                 raise RefusedError(503, "busy", "the server has too much to do", hint="try again in a moment", retry_s=1)
             self._there += 1
-        future = self._pool.submit(function)
+        try:
+            future = self._pool.submit(function)
+        except RuntimeError as exc:
+            with self._lock:
+                self._there -= 1
+            raise _ended() from exc
         future.add_done_callback(self._left)
         return future
 

@@ -26,6 +26,14 @@ async def serve_file(request: Request, lane: Lane, file: BinaryIO, source: Sourc
     Raises:
         RefusedError: the range lies behind the end (416).
     """
+    try:
+        return await _serve(request, lane, file, source)
+    except BaseException:
+        file.close()
+        raise
+
+
+async def _serve(request: Request, lane: Lane, file: BinaryIO, source: Source) -> Response:
     size = await lane(file.seek, 0, 2)
     etag = f'"{source.sha256}"'
     headers = {
@@ -38,11 +46,7 @@ async def serve_file(request: Request, lane: Lane, file: BinaryIO, source: Sourc
     if etag in request.headers.get("if-none-match", ""):
         await lane(file.close)
         return Response(status_code=304, headers=headers)
-    try:
-        wanted = _range(request, size, etag)
-    except RefusedError:
-        await lane(file.close)
-        raise
+    wanted = _range(request, size, etag)
     start, end = wanted or (0, size)
     headers["Content-Length"] = str(end - start)
     if wanted:
@@ -74,7 +78,8 @@ def _range(request: Request, size: int, etag: str) -> tuple[int, int] | None:
     else:
         start, end = int(asked[1]), min(int(asked[2]) + 1, size) if asked[2] else size
     if start >= end:
-        raise RefusedError(416, "no_such_range", f"the document has {size} bytes", hint="ask for a range within it")
+        hint, more = "ask for a range within it", {"Content-Range": f"bytes */{size}"}
+        raise RefusedError(416, "no_such_range", f"the document has {size} bytes", hint=hint, more=more)
     return start, end
 
 

@@ -38,6 +38,9 @@ def serve(settings: Settings, *, without_keys: bool = False) -> None:
         ConfigError: other machines could reach it and there is no key; or the address cannot be had.
     """
     check_start(settings, without_keys=without_keys)
+    # Whoever has a key names addresses, and is not to reach with them what this machine and its user can.
+    ingest = settings.ingest.model_copy(update={"guard_repositories": True})
+    settings = settings.model_copy(update={"ingest": ingest})
     settings.data.mkdir(parents=True, exist_ok=True)
     address = settings.server
     with listening(address.host, address.port) as sock:
@@ -125,4 +128,5 @@ class _Server(uvicorn.Server):
             service.ending.set()
             return
         service.stopping.set()
+        service.runner.stop()
         asyncio.get_running_loop().call_later(service.settings.shutdown_s, service.ending.set)

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _LOADER = "phidex-load-model"  # a process that ends while a model is being loaded aborts
 _LOADER_S = 30.0
+_DRAWN = 2  # pages at the same time: each takes a core
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Service:
     """Built by `open_service`.
 
     Args:
-        lookups, answers: threads for what takes milliseconds, and for what takes as long as a model does.
+        lookups, pages, answers: threads for what takes milliseconds, for drawing, and for what takes as long as a model does.
         stopping: the server was told to end: whoever only watches is let go.
         ending: the time that running answers had to end is over.
     """
@@ -44,6 +45,7 @@ class Service:
     is_loopback: bool
     door: Door
     lookups: Lane
+    pages: Lane
     answers: Lane
     shelf: Shelf
     runner: Runner
@@ -70,6 +72,7 @@ class Service:
             if thread.name == _LOADER:
                 thread.join(_LOADER_S)
         self.lookups.close()
+        self.pages.close()
         self.answers.close()
         self.painter.close()
         self.phidex.close()
@@ -97,6 +100,7 @@ def open_service(phidex: Phidex, *, without_keys: bool = False) -> Service:
             per_minute=settings.requests_per_minute,
         ),
         Lane("lookup", settings.threads, settings.queue),
+        Lane("page", _DRAWN, settings.queue),
         Lane("answer", settings.answers, settings.queue),
         shelf,
         Runner(phidex, shelf, settings.job_days),

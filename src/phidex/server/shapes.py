@@ -55,6 +55,7 @@ class TimeLocatorOut(BaseModel):
     start_s: float
     end_s: float
     frame: str
+    slide: str = Field(default="", description="the page of a deck that the frame shows, where the deck was given too")
 
 
 LocatorOut = Annotated[

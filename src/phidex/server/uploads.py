@@ -7,6 +7,7 @@ the older one's place, and the ingest sees what changed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ _MOST_FIELDS = 100
 _FIELD_BYTES = 1_024
 _NAME_BYTES = 255
 _DEPTH = 32
+_PATH_BYTES = 1_024
 _HEAD_BYTES = 512
 
 _SIGNS: dict[str, tuple[bytes, ...]] = {  # how files begin whose type says so
@@ -54,9 +56,14 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(slots=True)
 class Received:
-    """What was sent: names of the files, as they lie in the folder, and the other fields."""
+    """What was sent: names of the files, as they lie in the folder, and the other fields.
+
+    Args:
+        hashes: SHA-256 of each file.
+    """
 
     names: list[str] = field(default_factory=list[str])
+    hashes: list[str] = field(default_factory=list[str])
     tags: list[str] = field(default_factory=list[str])
 
 
@@ -135,6 +142,9 @@ def safe_name(name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or (len(name) > 1 and name[1] == ":"):
         raise InputError(f"{name[:100]!r} leads out of its folder", hint="send names without .. and without a leading slash")
+    if len(name.encode("utf-8", "replace")) > _PATH_BYTES:
+        hint = f"a name with its folders may have {_PATH_BYTES:,} bytes"
+        raise InputError(f"{name[:100]!r}… is too long for the name of a file", hint=hint)
     sound = all(part and not part.startswith(".") and len(part.encode()) <= _NAME_BYTES for part in parts)
     if not sound or not name.isprintable() or len(parts) > _DEPTH:
         hint = "names are printable, not hidden (no leading dot) and at most 255 bytes long"
@@ -175,6 +185,7 @@ class _Form:
         self._file: BinaryIO | None = None
         self._name = self._claim = ""
         self._head = bytearray()
+        self._hash = hashlib.sha256()
         self._ended = False
         names = ("part_begin", "part_data", "part_end", "header_field", "header_value", "header_end", "headers_finished", "end")
         callbacks: Any = {f"on_{name}": getattr(self, f"_{name}") for name in names}
@@ -240,6 +251,7 @@ class _Form:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb")
+            self._hash = hashlib.sha256()
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
             raise InputError(f"{self._name!r} is a file and a folder at once", hint="rename one") from exc
 
@@ -251,7 +263,9 @@ class _Form:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
-            self._file.write(memoryview(data)[start:end])
+            part = memoryview(data)[start:end]
+            self._file.write(part)
+            self._hash.update(part)
         room = (_HEAD_BYTES if self._file is not None else _FIELD_BYTES + 1) - len(self._head)
         self._head += data[start : min(end, start + room)] if room > 0 else b""
         if self._file is None and len(self._head) > _FIELD_BYTES:
@@ -268,6 +282,7 @@ class _Form:
         self._file.close()
         self._file = None
         self.received.names.append(self._name)
+        self.received.hashes.append(self._hash.hexdigest())
 
     def _end(self) -> None:
         self._ended = True

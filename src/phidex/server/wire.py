@@ -61,7 +61,7 @@ class SearchIn(_In):
     )
 
 
-Role = Literal["mini", "moe", "extractive"]
+Role = Literal["mini", "moe", "vision", "extractive"]
 
 
 class AskIn(_In):

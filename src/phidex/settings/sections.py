@@ -126,6 +126,11 @@ class IngestSettings(Section):
     allow_private_urls: bool = Field(
         default=False, description="take URLs into this machine and private networks: only where you trust who names them"
     )
+    guard_repositories: bool = Field(
+        default=False,
+        description="go to addresses of repositories as to those of documents: never into private networks, by https alone, and "
+        "without the credentials and keys of whoever runs this; `phidex serve` always does",
+    )
 
 
 class SpeechSettings(Section):

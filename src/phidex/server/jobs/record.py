@@ -32,6 +32,7 @@ class Job:
         error: what ended the job, as an error's body.
         attempts: how often it was begun and not ended, since its process was killed.
         cancelling: it is to end as soon as it can.
+        body: hash of the request that it was made from; "" of older records.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Job:
     ended_at: float = 0.0
     attempts: int = 0
     cancelling: bool = False
+    body: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -83,6 +85,7 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values for people."""
         found = asdict(self)
+        del found["body"]
         targets = self.targets if self.kind == "upload" else map(shown, self.targets)
         return found | {"targets": list(targets), "name": shown(self.name)}
 

@@ -64,10 +64,14 @@ class Runner:
         """There is something new to do."""
         self._wake.set()
 
-    def close(self, timeout_s: float) -> bool:
-        """Hand over what is being done; False where it could not be left within the time. Nothing committed is lost then."""
+    def stop(self) -> None:
+        """Begin nothing more, and leave what is being done as soon as that can be; returns at once."""
         self._stop.set()
         self._wake.set()
+
+    def close(self, timeout_s: float) -> bool:
+        """Hand over what is being done; False where it could not be left within the time. Nothing committed is lost then."""
+        self.stop()
         if not self._thread.is_alive():
             return True
         self._thread.join(timeout_s)
@@ -137,8 +141,6 @@ class Runner:
                     job.begin()
                     continue
                 self._fail(job, exc)
-                if self._stop.is_set() and exc.retryable:
-                    job.state = "queued"
             except Exception as exc:  # noqa: BLE001  logged, and told in the record
                 self._fail(job, exc)
             return
@@ -163,8 +165,11 @@ class Runner:
                 **options,
             )
 
-    @staticmethod
-    def _fail(job: Job, exc: Exception) -> None:
+    def _fail(self, job: Job, exc: Exception) -> None:
+        if self._stop.is_set():  # what it needs may have been closed under it: the next server finds out
+            log.info("job left id=%s reason=%s", job.id, type(exc).__name__)
+            job.state, job.error = "queued", None
+            return
         if not isinstance(exc, PhidexError):
             log.error("job failed id=%s", job.id, exc_info=exc)
         refusal = refusal_of(exc)

@@ -82,7 +82,7 @@ async def summarize(
             cancelled=cancelled,
         ).to_dict()
 
-    return reply(await _watched(request, service, run))
+    return reply(await watched(request, service, run))
 
 
 @routes.post("/collections/{collection}/extract", response_model=ExtractOut, responses=errors(404, 504))
@@ -100,7 +100,7 @@ async def extract(collection: CollectionName, wanted: ExtractIn, request: Reques
         )
         return [record.to_dict() for record in found.records]
 
-    return reply({"records": await _watched(request, service, run)})
+    return reply({"records": await watched(request, service, run)})
 
 
 def filters_of(given: FiltersIn | None) -> Filters | None:
@@ -142,10 +142,11 @@ async def whole_answer(request: Request, service: Service, begin: Any) -> Answer
         assert isinstance(last, Answer)
         return last
 
-    return await _watched(request, service, run)
+    return await watched(request, service, run)
 
 
-async def _watched(request: Request, service: Service, run: Any) -> Any:
+async def watched(request: Request, service: Service, run: Any) -> Any:
+    """What `run` returns, which takes as long as a model does. Raises: see `run_cancellable`."""
     timeout_s = service.settings.answer_timeout_s
     return await run_cancellable(request, service.answers, run, timeout_s=timeout_s, closing=service.ending)
 

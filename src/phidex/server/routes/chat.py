@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -17,12 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from phidex.generation.answer import Answer, AnswerEvent, Route
 from phidex.generation.chat_wire import Delta
 from phidex.retrieval.count import estimate_tokens
+from phidex.retrieval.store import Floats
 from phidex.server.faults import RefusedError, refusal_of
 from phidex.server.guard import Caller
 from phidex.server.history import Said, history_of
-from phidex.server.routes.answers import opened, whole_answer
+from phidex.server.routes.answers import opened, watched, whole_answer
 from phidex.server.routes.shared import Reader, TheService, router
-from phidex.server.service import Service
 from phidex.server.shapes import CitationOut, RouteOut, errors
 from phidex.server.streams import event
 from phidex.server.wire import NAME, reply
@@ -181,7 +183,7 @@ async def complete_chat(wanted: ChatIn, request: Request, service: TheService, c
     return reply({**head, "object": "chat.completion", "choices": [choice], "usage": _counts(answer), **_extras(answer)})
 
 
-@routes.post("/embeddings", response_model=EmbeddingsOut, responses=errors(404))
+@routes.post("/embeddings", response_model=EmbeddingsOut, responses=errors(404, 504))
 async def create_embeddings(wanted: EmbeddingsIn, request: Request, service: TheService, caller: Reader) -> Response:
     """Dense vectors by a collection's model, rows L2-normalised."""
     collection = "" if wanted.model == EMBEDDER else wanted.model
@@ -192,25 +194,32 @@ async def create_embeddings(wanted: EmbeddingsIn, request: Request, service: The
         hint = f"1 to {_MOST_TEXTS} texts, none of them empty"
         raise RefusedError(400, "bad_input", "there is nothing to embed, or too much", hint=hint, param="input")
 
-    def embed() -> Any:
-        return service.phidex.embed(texts, collection, query=wanted.input_type == "query")
+    def embed(cancelled: threading.Event) -> bytes:
+        vectors = service.phidex.embed(texts, collection, query=wanted.input_type == "query")
+        return _embeddings(wanted, vectors, sum(map(estimate_tokens, texts)), cancelled)
 
-    vectors = await _embedded(service, embed)
+    return Response(await watched(request, service, embed), media_type="application/json")
+
+
+def _embeddings(wanted: EmbeddingsIn, vectors: Floats, tokens: int, cancelled: threading.Event) -> bytes:
+    """The whole answer, written row by row: one call for all of them would keep every other thread waiting for seconds.
+
+    Raises:
+        RefusedError: vectors of another length are wanted.
+    """
     if wanted.dimensions not in (None, vectors.shape[1]):
         message = f"the model makes vectors of {vectors.shape[1]} dimensions"
         raise RefusedError(400, "bad_input", message, hint="leave dimensions out", param="dimensions")
     floats = wanted.encoding_format != "base64"
-    data = [
-        {"object": "embedding", "index": at, "embedding": row.tolist() if floats else base64.b64encode(row.tobytes()).decode()}
-        for at, row in enumerate(np.ascontiguousarray(vectors, dtype="<f4"))
-    ]
-    tokens = sum(map(estimate_tokens, texts))
+    rows: list[str] = []
+    for at, row in enumerate(np.ascontiguousarray(vectors, dtype="<f4")):
+        if cancelled.is_set():  # nobody waits for it
+            break
+        values = row.tolist() if floats else base64.b64encode(row.tobytes()).decode()
+        rows.append(json.dumps({"object": "embedding", "index": at, "embedding": values}, separators=(",", ":")))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return reply({"object": "list", "model": wanted.model, "data": data, "usage": usage})
-
-
-async def _embedded(service: Service, embed: Any) -> Any:
-    return await service.answers(embed)
+    ends = json.dumps({"object": "list", "model": wanted.model, "usage": usage}, separators=(",", ":"))
+    return f'{ends[:-1]},"data":[{",".join(rows)}]}}'.encode()
 
 
 async def _chunks(

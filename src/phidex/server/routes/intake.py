@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import uuid
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Header, Request
@@ -12,6 +15,7 @@ from starlette.responses import Response
 from phidex.errors import InputError
 from phidex.ingest.sources.discover import check_paths
 from phidex.ingest.sources.remote import target_kind
+from phidex.server.faults import RefusedError
 from phidex.server.guard import Caller
 from phidex.server.jobs.record import Job, shown
 from phidex.server.routes.shared import Ingester, TheService, router
@@ -30,7 +34,7 @@ Once = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="a text of your own: the same request sent again under it is the same job",
+        description="a text of your own: the same request sent again under it is the same job; another one is refused (409)",
     ),
 ]
 _FORM: dict[str, Any] = {
@@ -64,7 +68,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     "/collections/{collection}/uploads",
     status_code=202,
     response_model=JobOut,
-    responses={**errors(), **_ACCEPTED},
+    responses={**errors(409), **_ACCEPTED},
     openapi_extra=_FORM,
 )
 async def upload(
@@ -72,10 +76,6 @@ async def upload(
 ) -> Response:
     """Send one document or many; the collection is made if there is none. A file of the same name replaces the older one."""
     _check_new(collection)
-    job_id = _job_id(caller, collection, once)
-    known = await service.lookups(service.shelf.get, job_id)
-    if known is not None:
-        return _accepted(known)
     settings = service.settings
     folder = await service.lookups(service.shelf.incoming)
     own = caller.key.max_upload_mb if caller.key else None
@@ -87,12 +87,13 @@ async def upload(
         max_bytes=(own or settings.max_upload_mb) << 20,
     )
     tags = tuple(received.tags) or None
-    job = Job(job_id, "upload", collection, tuple(received.names), time.time(), tags, key=caller.id)
-    await service.lookups(service.shelf.add, job, folder)
-    return await _begin(service, job)
+    options: dict[str, Any] = {"key": caller.id, "body": _hash([received.names, received.hashes, received.tags])}
+    job_id = _job_id(caller, collection, "upload", once)
+    job = Job(job_id, "upload", collection, tuple(received.names), time.time(), tags, **options)
+    return await _begin(service, job, folder)
 
 
-@routes.post("/collections/{collection}/imports", status_code=202, response_model=JobOut, responses={**errors(), **_ACCEPTED})
+@routes.post("/collections/{collection}/imports", status_code=202, response_model=JobOut, responses={**errors(409), **_ACCEPTED})
 async def fetch(
     collection: CollectionName, wanted: ImportIn, service: TheService, caller: Ingester, once: Once = None
 ) -> Response:
@@ -100,26 +101,33 @@ async def fetch(
     _check_new(collection)
     for target in wanted.targets:
         _check_address(target)
-    job_id = _job_id(caller, collection, once)
+    job_id = _job_id(caller, collection, "import", once)
     tags = None if wanted.tags is None else tuple(wanted.tags)
     options: dict[str, Any] = {"ref": wanted.ref, "only": tuple(wanted.only), "sync": wanted.sync, "key": caller.id}
+    options["body"] = _hash(wanted.model_dump())
     job = Job(job_id, "import", collection, tuple(wanted.targets), time.time(), tags, **options)
-    await service.lookups(service.shelf.add, job)
     return await _begin(service, job)
 
 
-async def _begin(service: Service, job: Job) -> Response:
+async def _begin(service: Service, job: Job, files: Path | None = None) -> Response:
+    """The job, or the one that the same request made before. Raises: RefusedError where another request did."""
+    is_new = await service.lookups(service.shelf.add, job, files)
+    known = await service.lookups(service.shelf.get, job.id) or job
+    if not is_new and known.body not in ("", job.body):
+        hint = "choose another Idempotency-Key for another request"
+        message = "another request was made under this key"
+        raise RefusedError(409, "key_reused", message, hint=hint, param="Idempotency-Key")
     service.runner.wake()
-    return _accepted(await service.lookups(service.shelf.get, job.id) or job)
+    return reply(known.to_dict(), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-def _accepted(job: Job) -> Response:
-    return reply(job.to_dict(), 202, {"Location": f"/v1/jobs/{job.id}"})
-
-
-def _job_id(caller: Caller, collection: str, once: str | None) -> str:
+def _job_id(caller: Caller, collection: str, kind: str, once: str | None) -> str:
     """By what the client calls it, so that a request that is sent again finds its job; otherwise a new one."""
-    return (uuid.uuid5(_JOBS, f"{caller.id}\x1f{collection}\x1f{once}") if once else uuid.uuid4()).hex
+    return (uuid.uuid5(_JOBS, f"{caller.id}\x1f{collection}\x1f{kind}\x1f{once}") if once else uuid.uuid4()).hex
+
+
+def _hash(request: Any) -> str:
+    return hashlib.sha256(json.dumps(request).encode()).hexdigest()
 
 
 def _check_new(collection: str) -> None:

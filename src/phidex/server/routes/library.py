@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
-from phidex.errors import InputError
+from phidex.errors import InputError, NotFoundError
 from phidex.server.routes.shared import Admin, Ingester, Reader, TheService, router
 from phidex.server.shapes import CollectionListOut, CollectionOut, RemovedOut, SourceEntryOut, SourcePageOut, errors
 from phidex.server.uploads import forget_upload, uploads_of
@@ -39,6 +40,8 @@ async def delete_collection(collection: CollectionName, service: TheService, _: 
     """Remove a collection with all it holds, and what was uploaded into it. Its jobs are cancelled."""
 
     def remove() -> None:
+        if collection not in service.phidex.collections():
+            raise NotFoundError(f"there is no collection {collection!r}", hint="GET /v1/collections lists them")
         service.shelf.drop(collection)
         service.phidex.drop(collection)
         shutil.rmtree(uploads_of(service.phidex.settings.data, collection), ignore_errors=True)
@@ -68,13 +71,14 @@ async def get_source(collection: CollectionName, source_id: SourceId, service: T
 
 @routes.delete("/collections/{collection}/sources/{source_id}", response_model=RemovedOut, responses=errors(404))
 async def delete_source(collection: CollectionName, source_id: SourceId, service: TheService, _: Ingester) -> Response:
-    """Remove a source under all its names, and its file if it was uploaded; any other document is not touched."""
+    """Remove a source under all its names, and its files that were uploaded; any other document is not touched."""
 
     def remove() -> list[str]:
         source = service.phidex.source(source_id, collection).source
         removed = service.phidex.remove(source_id, collection=collection)
-        with contextlib.suppress(InputError):  # it is no file of this machine
-            forget_upload(service.phidex.settings.data, collection, source.local_path())
+        for uri in (source.uri, *source.also):
+            with contextlib.suppress(InputError):  # it is no file of this machine
+                forget_upload(service.phidex.settings.data, collection, replace(source, uri=uri).local_path())
         return removed
 
     return reply({"removed": await service.lookups(remove)})

@@ -23,6 +23,7 @@ routes = router("places")
 
 _NUMBER = r"-?[0-9]{1,6}(?:\.[0-9]{1,4})?"
 _BOX = rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$"
+_SUFFIX = 16  # characters that are kept of a name's suffix, which may be as long as the name
 _KEPT = {"Cache-Control": "private, max-age=3600"}
 _SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
 
@@ -53,7 +54,7 @@ async def get_page(
         source = service.phidex.source(source_id, collection).source
         return _draw(service, collection, source, page_number, boxes, quote=quote, zoom=zoom, crop=crop)
 
-    return Response(await service.lookups(draw), headers=_KEPT, media_type="image/png")
+    return Response(await service.pages(draw), headers=_KEPT, media_type="image/png")
 
 
 @routes.get(
@@ -118,7 +119,7 @@ def _draw(
     if not source.blob:
         return paint(source.local_path())
     with tempfile.TemporaryDirectory(prefix="phidex-") as folder:
-        path = FilePath(folder) / FilePath(source.name).name
+        path = FilePath(folder) / f"document{FilePath(source.name).suffix[:_SUFFIX]}"
         with service.phidex.open_original(source.id, collection) as file, path.open("wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
         return paint(path)

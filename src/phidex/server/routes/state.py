@@ -46,8 +46,8 @@ async def read_metrics(service: TheService, caller: Admin) -> Response:
         jobs: dict[str, int] = {}
         for job in service.shelf.all_waiting():
             jobs[job.state] = jobs.get(job.state, 0) + 1
-        lanes = {"lookup": service.lookups.there, "answer": service.answers.there}
-        return service.metrics.text(lanes=lanes, jobs=jobs)
+        lanes = {"lookup": service.lookups, "page": service.pages, "answer": service.answers}
+        return service.metrics.text(lanes={kind: lane.there for kind, lane in lanes.items()}, jobs=jobs)
 
     return Response(await service.lookups(text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
