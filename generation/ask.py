@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from phidex.generation.answer import Answer, AnswerEvent, Citation, Notice, Role
+from phidex.generation.answer import Answer, AnswerEvent, Citation, Notice, Role, Route
 from phidex.generation.chat import ChatModel, Message
 from phidex.generation.conversation import Conversation
 from phidex.generation.endpoints.state import Roles
@@ -132,6 +132,7 @@ class Asker:
             sight=sight,
         )
         shown: set[int] = set()
+        early: dict[str, None] = {}  # what the search had to say, told beside the first route
         # A model reads the conversation itself; the extractive answerer has only words to go by.
         read = asked.text if self.chat is not None and self.settings.pack.mode != "whole" else rewritten.search
         for event in responder.events(read, hits, conversation=conversation, role=role, timings=timings, cancelled=cancelled):
@@ -141,12 +142,15 @@ class Asker:
                 answer = answer_from_pictures(event, shown)
                 told = tuple(dict.fromkeys((*warnings, *unseen, *answer.warnings)))
                 _log(answer)
-                yield from (Notice(text) for text in told if text not in event.warnings)
+                yield from (Notice(text) for text in told if text not in event.warnings and text not in early)
                 yield replace(answer, question=question, searched=searched, warnings=told)
             else:
                 if isinstance(event, Context):
                     shown = {block.marker for block in event.blocks if block.is_shown}
                 yield citation_of_picture(event, shown) if isinstance(event, Citation) else event
+                if isinstance(event, Route) and not early:
+                    early = dict.fromkeys(warnings)
+                    yield from map(Notice, early)
 
     def _sight(
         self, question: str, images: Sequence[Attachment], role: Role | None, cancelled: threading.Event | None

@@ -160,7 +160,8 @@ class Assembler:
             sent=sent,
         )
         new = context.blocks
-        before = replace(context, blocks=(*conversation.window_blocks, *new))
+        seen = [replace(block, is_shown=False) for block in conversation.window_blocks]  # their pictures are not sent again
+        before = replace(context, blocks=(*seen, *new))
         return Prompt(follow_up_messages(conversation, question, new), before, new, afresh=False)
 
     def whole(self, question: str, hits: Sequence[Hit], *, first: int = 1) -> Prompt:

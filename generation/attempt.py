@@ -18,6 +18,7 @@ from phidex.generation.absence import absent_text, is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Notice, Route
 from phidex.generation.assemble import Assembler, Prompt
 from phidex.generation.chat import ChatModel, Delta, Done, takes_extra
+from phidex.generation.chat_faults import unanswered
 from phidex.generation.chat_wire import Message, Usage, total_usage
 from phidex.generation.cite import Citer
 from phidex.generation.conversation import Conversation, Turn
@@ -94,7 +95,9 @@ class Given:
         """The answer, as a turn of the conversation."""
         if conversation is not None and self.turn is not None:
             route = self.answer.route
-            model = "" if self.answer.plan is not None else route.model
+            # Quotations are no other model's reading: the one that has read so far can go on behind them.
+            model = conversation.model if route.role == "extractive" else route.model
+            model = "" if self.answer.plan is not None else model
             conversation.add(self.turn, self.brought, model=model, afresh=self.afresh)
         return self.answer
 
@@ -282,10 +285,11 @@ class Answerer:
         def fits(notes: Sequence[Note]) -> bool:
             return scale.prompt(asked(notes, is_last=True)) + self.pack.reserve_tokens <= plan.budget_tokens
 
-        found = reader.notes("parts", [part.place for part in plan.parts], prompt.parts)
-        notes = [note for note in found if note is not None]
-        if notes:
-            notes = reader.merged(notes, fits, lambda some: asked(some, is_last=False))
+        with unanswered():
+            found = reader.notes("parts", [part.place for part in plan.parts], prompt.parts)
+            notes = [note for note in found if note is not None]
+            if notes:
+                notes = reader.merged(notes, fits, lambda some: asked(some, is_last=False))
         usages += reader.usages
         return asked(notes, is_last=True) if notes else []
 

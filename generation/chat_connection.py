@@ -159,8 +159,10 @@ class Connection:
                 return outcome
             wait_s = outcome.wait_s or _backoff_s(number)
             too_long = wait_s > min(_LONGEST_WAIT_S, deadline - time.monotonic())
-            if number == self._retries or not outcome.again or too_long or _pause(wait_s, cancelled):
+            if number == self._retries or not outcome.again or too_long:
                 raise outcome.error from outcome.cause
+            if _pause(wait_s, cancelled):
+                raise StoppedError("the request was stopped before its answer") from outcome.cause
             reason = type(outcome.cause).__name__ if outcome.cause else "busy"
             logger.warning("chat.retry attempt=%d reason=%s wait_s=%.2f", number + 1, reason, wait_s)
         raise AssertionError("unreachable: the last attempt returns or raises")

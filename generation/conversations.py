@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -109,9 +110,11 @@ class ConversationStore:
         """Writes it, whole or not at all, for its owner's eyes only: it holds the documents' words.
 
         Raises:
-            InputError: it cannot be written, or no name can be that.
+            InputError: it cannot be written, no name can be that, or it would take the place of a file that is something else.
         """
         path = self.path_of(name)
+        if path.parent != self.folder and path.exists() and (entry := _entry(path)) is not None and entry.fault:
+            raise InputError(f"{path} is no saved conversation, and is not overwritten", hint="choose another name")
         try:
             if path.parent == self.folder:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,13 +157,12 @@ class ConversationStore:
         return markdown_of(self.load(name))
 
     def free_name(self, conversation: Conversation) -> str:
-        """A name that is not taken, by the first question."""
+        """A name that is not taken, by the first question; nor that of a file in the working directory (see `path_of`)."""
         words = re.sub(r"[^\w]+", "-", _title(conversation.title, [turn.question for turn in conversation.turns])).strip("-")
         stem = (words[:40].strip("-") or "conversation").lower()
         taken = {entry.name for entry in self.list()}
-        return next(
-            name for number in range(1, len(taken) + 2) if (name := stem if number == 1 else f"{stem}-{number}") not in taken
-        )
+        names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+        return next(name for name in names if name not in taken and not Path(name).is_file())
 
     def path_of(self, name: str | Path) -> Path:
         """The file that a name or a path means.

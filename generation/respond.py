@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from phidex.errors import PhidexError
+from phidex.errors import PhidexError, ServiceError
 from phidex.generation.absence import is_absent
 from phidex.generation.answer import Answer, AnswerEvent, Notice, Role, Route
 from phidex.generation.attempt import Answerer, Given, Question
@@ -141,8 +141,12 @@ class Responder:
         route = Route("moe", large, told, {**first.answer.route.signals, "escalated": True})
         try:
             second = yield from self._answerer.attempt(question, route)
+            if not second.is_whole:
+                raise ServiceError("its answer did not come to its end")
         except PhidexError as exc:  # whatever is wrong with the second model, there is a first answer
             yield first.answer.route
+            if first.citer is not None:
+                yield first.citer.context
             yield Delta(first.answer.text)
             yield from first.answer.citations
             log.warning("respond.not_escalated error=%s", exc.message)

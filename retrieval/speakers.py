@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from phidex.errors import InputError
+from phidex.errors import InputError, NotFoundError
 from phidex.ingest.records import Chunk, Cue, Source
 from phidex.ingest.video.segments import segment_id
 from phidex.ingest.video.speakers import renamed_metadata, speakers_of
@@ -23,14 +23,17 @@ def rename_speakers(collection: Collection, source: Source, names: Mapping[str, 
         names: the right name by the one that is there.
 
     Raises:
+        NotFoundError: the source was removed meanwhile.
         InputError: the source is no recording, nobody in it is called so, or a new name is none.
     """
     if source.kind not in ("video", "audio"):
         raise InputError(f"{source.name} is no recording", hint="name one: `phidex sources` lists them with their kinds")
     metadata = renamed_metadata(source.metadata, {name: " ".join(fresh.split()) for name, fresh in names.items()})
     fresh = {name: " ".join(given.split()) for name, given in names.items()}
-    digest = collection.known()[source.id].digest
-    if not digest:
+    known = collection.known().get(source.id)
+    if known is None:
+        raise NotFoundError(f"{source.name} is no source of {collection.name} any more", hint="ingest it again")
+    if not (digest := known.digest):
         raise InputError(f"{source.name} is being ingested", hint="try again when that is done")
     if metadata != source.metadata:
         chunks = _renamed(collection.source_chunks(source.id), fresh)

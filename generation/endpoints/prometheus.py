@@ -196,4 +196,6 @@ def serve_metrics(port: int, address: str = "127.0.0.1") -> None:
     try:
         start_http_server(port, address, registry)
     except OSError as exc:
+        with _lock:
+            _served.discard((address, port))  # it may be free when the next one asks
         log.warning("metrics.not_served address=%s port=%d reason=%s", address, port, exc.strerror)

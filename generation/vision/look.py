@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from phidex.generation.chat import ChatModel, Delta
+from phidex.generation.chat_faults import unanswered
 from phidex.generation.chat_wire import Message, Usage
 from phidex.generation.prompt import look_messages
 
@@ -62,7 +63,7 @@ class Looker:
         stream = self.chat.stream(
             messages, model=self.model, max_tokens=_REPLY_TOKENS, temperature=0.0, cancelled=self.cancelled
         )
-        with closing(stream) as events:
+        with unanswered(), closing(stream) as events:
             for event in events:
                 if isinstance(event, Delta):
                     said.append(event.text)

@@ -26,14 +26,11 @@ from phidex.ingest.run.blobs import Blobs
 from phidex.ingest.run.pipeline import Listeners
 from phidex.ingest.run.prepare import printable
 from phidex.ingest.run.report import FileReport, IngestReport, Outcome
-from phidex.ingest.run.sink import Content, Details, Known, Sink
+from phidex.ingest.run.sink import GIVEN, Content, Details, Known, Sink
 from phidex.ingest.sources.discover import source_id
 from phidex.ingest.text import parse_text
 from phidex.ingest.tokens import Ruler, TokenStarts, load_token_starts
 from phidex.settings import IngestSettings
-
-GIVEN = "document_id"
-"""The key of `Source.metadata` that says a source was given as a text, and what its program calls it."""
 
 _VERSION = "given/1"  # changes whenever the same texts would give other chunks
 _BATCH_DOCUMENTS = 64  # committed together
@@ -202,7 +199,7 @@ class _Run:
             self.report.notes.append("nothing was removed, since no document was given at all")
             return
         for identity, known in self._known.items():
-            if GIVEN in known.metadata and identity not in self._seen:
+            if _was_given(known) and identity not in self._seen:
                 if not self.report.dry_run:
                     self._sink.remove(identity)
                 if self._blobs:
@@ -218,15 +215,13 @@ class _Run:
         self._tell(FileReport(shown, "unchanged" if tags == known.tags else "updated"))
 
     def _read(self, document: TextDocument, identity: str, tags: tuple[str, ...]) -> tuple[Source, list[Chunk]]:
-        original = ""
-        if self._blobs and document.original:
-            original = self._blobs.put(identity, document.original, ".json")
         texts = [document.text, *(page.text for page in document.pages), *(one.text for one in document.passages)]
         whole = "\n".join(texts).encode("utf-8", "replace")
         if len(whole) > self._settings.max_file_mb << 20:
             hint = "raise PHIDEX_INGEST__MAX_FILE_MB to take it"
             raise InputError(f"larger than {self._settings.max_file_mb} MB", hint=hint)
         parsed = parse_document(document)
+        original = self._blobs.put(identity, document.original, ".json") if self._blobs and document.original else ""
         language = document_language([block.text for block in parsed.blocks if block.kind != "code"])
         name = Source(identity, document.uri, parsed.kind, "", "", "", "").name
         source = Source(
@@ -305,6 +300,11 @@ def parse_document(document: TextDocument) -> Parsed:
     printed = tuple(labels.get(number, str(number)) for number in range(1, last + 1))
     title = next((block.text for block in blocks if block.kind == "heading"), "")
     return Parsed("text", tuple(blocks), title, document.mime, last, printed)
+
+
+def _was_given(known: Known) -> bool:
+    """Whether a source came as a text; files of before may have the key from what they say of themselves."""
+    return GIVEN in known.metadata and not known.uri.startswith(("file:", "git+"))
 
 
 def _bare(anchors: tuple[Anchor, ...]) -> tuple[Anchor, ...]:

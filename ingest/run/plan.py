@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlparse
@@ -271,9 +272,16 @@ class Planner:
         return is_current(entry.digest, digest, self.recipe.options.speech.identity())
 
     def _id_of(self, path: Path) -> str:
-        """The id that a file has as a source, or would get."""
+        """The id that a file has as a source, as an alias of one, or would get."""
         uri = path.resolve().as_uri()
-        return self._by_uri.get(uri) or self.source_id(self.collection, uri)
+        if own := self._by_uri.get(uri):
+            return own
+        with suppress(InputError):  # what is wrong with it is told of the file itself
+            sha256 = self._hash(path)[0]
+            same = self._by_bytes.get((sha256, suffix_of(uri)))
+            if same and self._sources[same].sha256 == sha256:
+                return same
+        return self.source_id(self.collection, uri)
 
     def _tags(self, entry: _Entry) -> tuple[str, ...]:
         return entry.tags if self.tags is None else self.tags

@@ -338,7 +338,7 @@ def _source(task: Task, parsed: Parsed, *, sha256: str, size: int, language: str
         page_count=parsed.page_count,
         size_bytes=size,
         tags=task.tags,
-        metadata={**parsed.metadata, **task.metadata},
+        metadata={key: value for key, value in parsed.metadata.items() if key != GIVEN} | dict(task.metadata),
         blob=blob,
         also=task.also,
     )

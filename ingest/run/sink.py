@@ -15,6 +15,9 @@ from phidex.ingest.records import Chunk, Source
 Piece = tuple[Chunk, Any]
 """A chunk, and what `Sink.analyse` made of it; None where the sink has no such function."""
 
+GIVEN = "document_id"
+"""The key of `Source.metadata` that says a source was given as a text, and what its program calls it. No file may set it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -70,13 +70,14 @@ def transcript_of(captions: Sequence[Caption], origin: str) -> Transcript:
 def _captions(text: str) -> Iterable[Caption]:
     lines = NEWLINE.split(text.lstrip("\ufeff"))
     ends_blank = lines[0].startswith("WEBVTT")  # in SRT, text may go on behind an empty line
+    is_numbered = not ends_blank and _is_numbered(lines)
     times: tuple[float, float] | None = None
     body: list[str] = []
     for number, line in enumerate(lines):
         timing = _TIMING.match(line) if "->" in line else None
         if timing:
             if times:
-                yield Caption(*times, tuple(_without_number(body, is_srt=not ends_blank)))
+                yield Caption(*times, tuple(_without_number(body, is_numbered=is_numbered)))
             times, body = (_seconds(*timing.groups()[:4]), _seconds(*timing.groups()[4:])), []
         elif times and line.strip():
             body.append(line)
@@ -87,9 +88,15 @@ def _captions(text: str) -> Iterable[Caption]:
         yield Caption(*times, tuple(body))
 
 
-def _without_number(body: list[str], *, is_srt: bool) -> list[str]:
-    """The lines of a caption without the next one's number, or name, at their end."""
-    return body[:-1] if is_srt and body and body[-1].strip().isdigit() else body
+def _is_numbered(lines: Sequence[str]) -> bool:
+    """Whether most timings stand right below a number."""
+    above = [before.strip().isdigit() for before, line in pairwise(["", *lines]) if "->" in line and _TIMING.match(line)]
+    return 2 * sum(above) > len(above)
+
+
+def _without_number(body: list[str], *, is_numbered: bool) -> list[str]:
+    """The lines of a caption without the next one's number at their end."""
+    return body[:-1] if is_numbered and body and body[-1].strip().isdigit() else body
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:

@@ -129,6 +129,8 @@ class _Session:
             try:
                 utterances, language = self._model.recognise(piece, self._language, self._beat)
             except (TooLongError, UntimedError) as exc:
+                if isinstance(exc, UntimedError) and len(piece.samples) <= UNTIMED_S * RATE:
+                    return self._recognised(piece)  # short enough to be asked for without times, as the next request will
                 longest_s = UNTIMED_S if isinstance(exc, UntimedError) else len(piece.samples) / RATE / 2
                 if longest_s < _SHORTEST_S or longest_s >= len(piece.samples) / RATE:
                     raise

@@ -75,7 +75,7 @@ def stored_keyframes(chunks: Sequence[Chunk], read: Callable[[str], bytes]) -> l
 
 
 def _marks(chunks: Sequence[Chunk]) -> Iterator[tuple[float, str]]:
-    """Where each chapter begins, and its title; what is shorter than 10 s belongs to the one before."""
+    """Where each chapter begins, and its title; what is shorter than 10 s becomes the beginning of the one behind it."""
     ordered = sorted(chunks, key=lambda chunk: _times(chunk)[0])
     titled = any(chunk.heading for chunk in ordered)
     found: list[tuple[float, str]] = []
@@ -84,8 +84,8 @@ def _marks(chunks: Sequence[Chunk]) -> Iterator[tuple[float, str]]:
         if not title or (found and found[-1][1] == title):
             continue
         if found and start_s - found[-1][0] < _LEAST_CHAPTER_S:
-            found[-1] = (found[-1][0], title)
-        else:
+            start_s = found.pop()[0]
+        if not found or found[-1][1] != title:
             found.append((start_s, title))
     yield from found
 

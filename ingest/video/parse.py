@@ -61,7 +61,7 @@ def _parse(path: Path, options: ParseOptions) -> Parsed:
     if not turns and not frames:
         raise _nothing(path, streams, found, shown, options)
     heard_s = turns[-1].times[0][1] if turns else 0.0
-    duration_s = max(shown.duration_s if shown else 0.0, heard_s) or streams.duration_s
+    duration_s = max(shown.duration_s if shown else streams.duration_s, heard_s) or streams.duration_s
     blocks = sorted((*frames, *turns), key=lambda block: (block.times[0][0], block.kind != "frame"))
     video = bool(shown and shown.has_video)
     return Parsed(

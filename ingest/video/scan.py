@@ -119,7 +119,9 @@ class _Scanner:
         return self._waiting[0].group.start_s - one.group.start_s <= GROUP_S + 0.5
 
     def _moving(self) -> Blocks | None:
-        """What moves all the time; None where that is most of the picture."""
+        """What moves all the time; None where that is most of the picture, or no two I-frames could be compared."""
+        if not self._pairs:
+            return None
         shape = self._pairs[-1].shape
         pairs = [pair for pair in self._pairs if pair.shape == shape]
         moving = fill(np.mean(pairs, axis=0) > _MOVING) if len(pairs) > 2 else np.zeros_like(pairs[0])
