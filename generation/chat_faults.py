@@ -42,6 +42,21 @@ def is_dead(error: ServiceError) -> bool:
     return not isinstance(error, (BusyError, IncompleteAnswerError))
 
 
+@contextlib.contextmanager
+def unanswered() -> Generator[None]:
+    """For requests on the way to an answer: one that breaks off leaves nothing of the answer, and another role may give it.
+
+    Raises:
+        ServiceError: in the place of `IncompleteAnswerError`; `StoppedError` stays.
+    """
+    try:
+        yield
+    except StoppedError:
+        raise
+    except IncompleteAnswerError as exc:
+        raise ServiceError(exc.message, hint=exc.hint, retryable=exc.retryable) from exc
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What to raise and from what, whether another attempt makes sense, and the seconds that the server asked to wait."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phidex.errors import InputError
-from phidex.ingest.records import Chunk, locator_from_dict
+from phidex.ingest.records import Chunk, Cue, locator_from_dict
 from phidex.retrieval.context.place import Number
 from phidex.retrieval.pack import PackedBlock
 from phidex.retrieval.payload import source_of
@@ -190,4 +190,5 @@ def _chunk(data: Mapping[str, Any]) -> Chunk:
     values: dict[str, Any] = dict(data)
     values["locator"] = locator_from_dict(data["locator"])
     values["heading"], values["links"] = tuple(data["heading"]), tuple(data["links"])
+    values["cues"] = tuple(Cue(*cue) for cue in data.get("cues", ()))
     return Chunk(**values)

@@ -40,7 +40,7 @@ class _Candidate:
 def extract_answer(
     question: str, hits: Sequence[Hit], context: Context, embedder: Embedder | None, number: Number | None = None
 ) -> tuple[str, tuple[Citation, ...], Context]:
-    """Up to three quotations that answer best, a citation for each passage quoted, and the context numbered in their order.
+    """Up to three quotations that answer best, a citation for each place quoted, and the context numbered in their order.
 
     Args:
         embedder: ranks sentences by meaning too, where it knows their language.
@@ -61,13 +61,13 @@ def extract_answer(
     number = number or from_one()
     markers = {block.marker: number(block.chunks) for block in order}
     lines: list[str] = []
-    citations: dict[tuple[int, str], Citation] = {}
+    citations: dict[tuple[int, str, str], Citation] = {}
     for candidate in chosen:
         marker, chunk = markers[candidate.block.marker], candidate.chunk
         lines.append(f"“{candidate.text}” [{marker}]")
         place = chunk.place_of(candidate.text)
         citation = Citation(marker, candidate.block.source, place, chunk.id, candidate.text, True)
-        citations.setdefault((marker, chunk.id), citation)
+        citations.setdefault((marker, chunk.id, str(place)), citation)
     return "\n\n".join(lines), tuple(citations.values()), with_markers(context, markers)
 
 

@@ -161,7 +161,8 @@ def is_named(name: str, passage: str) -> bool:
         found = wanted in whole
     else:
         found = re.search(rf"(?<![^\W\d_]){re.escape(wanted)}(?![^\W\d_])", whole) is not None
-    return found or any(_same_stem(wanted, word) for word in _plain_words(passage))
+    words = _plain_words(passage)
+    return found or wanted in words or any(_same_stem(wanted, word) for word in words)
 
 
 def negations(text: str, language: str = "und") -> int:
@@ -188,7 +189,8 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _plain_words(passage: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(_plain(passage)))
+    """The words as they are compared; taken apart before too, since what stands behind one (™) may become letters."""
+    return frozenset((*_WORD.findall(_plain(passage)), *map(_plain, _WORD.findall(passage))))
 
 
 def _same_stem(first: str, second: str) -> bool:

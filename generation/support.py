@@ -46,10 +46,13 @@ class Rarity:
         return max(_LEAST, math.log((1 + self.passages) / (self.having.get(term, 0) + 0.5)))
 
     def coverage(self, claim: frozenset[int], passage: frozenset[int]) -> float:
-        """The weighted share of the claim's terms that the passage has, in [0, 1]; 0 for a claim without terms.
+        """The weighted share of the claim's terms that the passage has, in [0, 1]; 0 for a claim without terms."""
+        whole = sum(map(self.weight, claim))
+        return sum(map(self.weight, claim & passage)) / whole if whole else 0.0
 
-        A term that no passage has ("whether") counts no more than one that a single passage has: in few passages, common words
-        are unseen too.
+    def support(self, claim: frozenset[int], passage: frozenset[int]) -> float:
+        """As `coverage`, for text that was written from the passages: a term that none of them has counts no more than one that a
+        single passage has, since of few passages common words ("whether") are missing too.
         """
         once = max(_LEAST, math.log((1 + self.passages) / 1.5))
         whole = sum(min(once, self.weight(term)) for term in claim)
@@ -62,7 +65,7 @@ def best_sentence(claim: str, passage: str, rarity: Rarity) -> tuple[str, float]
     best, score = "", 0.0
     for start, end in sentence_spans(passage):
         sentence = passage[start:end]
-        covered = rarity.coverage(wanted, terms(sentence))
+        covered = rarity.support(wanted, terms(sentence))
         if covered > score:
             best, score = sentence, covered
     return best, score

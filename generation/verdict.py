@@ -107,7 +107,7 @@ def judge(
 def _other_number(claim: str, quote: str, rarity: Rarity) -> str:
     """A number of the claim that stands elsewhere in the passage, while the same sentence has another one; empty for none."""
     ours, theirs = numbers_missing(claim, quote), numbers_missing(quote, claim)
-    if not (ours and theirs) or rarity.coverage(terms(claim), terms(quote)) < _SAME:
+    if not (ours and theirs) or rarity.support(terms(claim), terms(quote)) < _SAME:
         return ""
     return ours[0]
 
@@ -137,12 +137,12 @@ def _best(claim: str, passages: Sequence[str], rarity: Rarity) -> tuple[str, flo
     shared = 0.0
     for index, passage in enumerate(passages):
         sentences, listed = _sentences(passage)
-        alone = [rarity.coverage(wanted, one) for one in listed]
+        alone = [rarity.support(wanted, one) for one in listed]
         for place, covered in enumerate(alone):
             if not covered:
                 continue
             around = frozenset[int]().union(*listed[max(0, place - 1) : place + 2])
-            together = rarity.coverage(wanted, around)
+            together = rarity.support(wanted, around)
             if (covered, together) > (most, shared):
                 best, most, shared, at = sentences[place], covered, together, index
     # Neighbours complete a sentence that says a good part by itself; scattered words are no statement.

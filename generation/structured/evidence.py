@@ -138,7 +138,7 @@ class Evidence:
         if not places:
             return None
         stored = {chunk.id: chunk for chunk in self._stored([places[0].chunk.id])}
-        return _citation(places[0], stored, can_verify=self._rarity.coverage(terms(about), places[0].terms) >= _SPEAKS)
+        return _citation(places[0], stored, can_verify=self._rarity.support(terms(about), places[0].terms) >= _SPEAKS)
 
     def _look(self, leaf: Leaf) -> tuple[Support, list[_Sentence]]:
         """How the value is supported, and the sentences to cite, best first."""
@@ -152,7 +152,7 @@ class Evidence:
             stating = [
                 (sentence, says)
                 for sentence, says in stating
-                if self._rarity.coverage(about, self._around[sentence.chunk.id]) >= _NEAR
+                if self._rarity.support(about, self._around[sentence.chunk.id]) >= _NEAR
                 or any(one in sentence.folded for one in leaf.beside)
             ]
         if stating:
@@ -162,14 +162,14 @@ class Evidence:
         if is_words and (agreeing := self._agreeing(leaf.value)):
             return "agrees", agreeing
         speaking = self._speaking(terms(f"{leaf.about} {leaf.value}") if isinstance(leaf.value, str) else about, 0.0)
-        near = [one for one in speaking if self._rarity.coverage(about, one.terms) >= _SPEAKS][:1]
+        near = [one for one in speaking if self._rarity.support(about, one.terms) >= _SPEAKS][:1]
         return ("related" if leaf.is_choice and near else "unsupported"), near
 
     def _fit(self, sentence: _Sentence, leaf: Leaf, about: frozenset[int]) -> float:
         """How much a sentence speaks of the field and of what stands beside it."""
         beside = sum(one in sentence.folded for one in leaf.beside) / len(leaf.beside) if leaf.beside else 0.0
-        around = self._rarity.coverage(about, self._around[sentence.chunk.id])
-        return self._rarity.coverage(about, sentence.terms) + 0.5 * beside + 0.25 * around
+        around = self._rarity.support(about, self._around[sentence.chunk.id])
+        return self._rarity.support(about, sentence.terms) + 0.5 * beside + 0.25 * around
 
     def _agreeing(self, value: str) -> list[_Sentence]:
         """Sentences that say a text in other words or another order; the numbers in it must stand in the passage."""
@@ -180,7 +180,7 @@ class Evidence:
         return _one_a_passage([one for _, one in sorted(kept, key=lambda pair: -pair[0])])
 
     def _speaking(self, about: frozenset[int], least: float) -> list[_Sentence]:
-        scored = [(self._rarity.coverage(about, one.terms), one) for one in self._sentences]
+        scored = [(self._rarity.support(about, one.terms), one) for one in self._sentences]
         return [one for covered, one in sorted(scored, key=lambda pair: -pair[0]) if covered > least]
 
 

@@ -172,7 +172,7 @@ def _closed(meetings: Sequence[Meeting], items: Sequence[tuple[str, MinutesItem]
 
     def is_open(kind: str, item: MinutesItem) -> bool:
         wanted, at = terms(_without(item.citations[0].quote, item.due)), _when(item, place)
-        return not any(later > at and rarity.coverage(wanted, words) >= _SAME_MATTER for later, words in closing.get(kind, ()))
+        return not any(later > at and rarity.support(wanted, words) >= _SAME_MATTER for later, words in closing.get(kind, ()))
 
     return [(kind, replace(one, is_open=is_open(kind, one))) for kind, one in items]
 

@@ -220,7 +220,7 @@ class _MinutesWriter:
         if verbatim:
             return verbatim[0]
         asked = terms(quote)
-        scored = [(self._rarity.coverage(asked, terms(one.text)), -at) for at, one in enumerate(said)]
+        scored = [(self._rarity.support(asked, terms(one.text)), -at) for at, one in enumerate(said)]
         best, at = max(scored, default=(0.0, 0))
         return -at if best >= _QUOTED else None
 

@@ -27,7 +27,7 @@ from phidex.ingest.language import document_language
 from phidex.ingest.options import DEFAULT, ParseOptions
 from phidex.ingest.parse import heeds_options, parse_file
 from phidex.ingest.records import Chunk, Parsed, Source
-from phidex.ingest.run.sink import Piece
+from phidex.ingest.run.sink import GIVEN, Piece
 from phidex.ingest.speech.beside import SUBTITLES, hash_companions
 from phidex.ingest.tokens import TokenStarts, load_token_starts
 from phidex.ingest.video.containers import RECORDINGS

@@ -1,5 +1,5 @@
-"""Where a submodule is fetched from, and any repository that nobody vouches for. Whoever wrote `.gitmodules` may be a stranger: its addresses are gone to as those of
-documents are (download.py), never into a private network by accident.
+"""Where a submodule is fetched from, and any repository that nobody vouches for. Whoever wrote `.gitmodules` may be a stranger:
+its addresses are gone to as those of documents are (download.py), never into a private network by accident.
 
 Each host is looked up here, and git is told to connect to the addresses that were checked; redirects are followed here, each
 checked anew, and not by git. Over ssh, git looks the host up again.

@@ -127,10 +127,8 @@ class _Session:
         said = self._kept.get(key)
         if said is None:
             try:
-                utterances, language = self._model.recognise(piece, self._language, self._beat)
+                utterances, language = self._asked(piece)
             except (TooLongError, UntimedError) as exc:
-                if isinstance(exc, UntimedError) and len(piece.samples) <= UNTIMED_S * RATE:
-                    return self._recognised(piece)  # short enough to be asked for without times, as the next request will
                 longest_s = UNTIMED_S if isinstance(exc, UntimedError) else len(piece.samples) / RATE / 2
                 if longest_s < _SHORTEST_S or longest_s >= len(piece.samples) / RATE:
                     raise
@@ -141,6 +139,15 @@ class _Session:
         self._language = self._language or language
         at = piece.start_s
         return [Utterance(round(one.start_s + at, 3), round(one.end_s + at, 3), one.text, one.speaker) for one in utterances]
+
+    def _asked(self, piece: Piece) -> tuple[list[Utterance], str]:
+        """What the model makes of a piece; of one that needs no times, also where only its refusal tells that it has none."""
+        try:
+            return self._model.recognise(piece, self._language, self._beat)
+        except UntimedError:
+            if len(piece.samples) > UNTIMED_S * RATE:
+                raise
+            return self._model.recognise(piece, self._language, self._beat)
 
     def _lose(self, piece: Piece, reason: str) -> None:
         """Note what is lost; stretches that follow one another for one reason are told as one."""

@@ -146,7 +146,7 @@ class Film:
         if self._stream is None:
             return
         with suppress(*self._errors):
-            stamp = int((time_s + self.streams.video_start_s) / self._stream.time_base)
+            stamp = int((time_s + self.streams.zero_s) / self._stream.time_base)
             self._container.seek(stamp, stream=self._stream, backward=True)
 
     def all_frames(self) -> Iterator[Shot]:
@@ -164,7 +164,7 @@ class Film:
         """Packets with something in them, and the time each is shown."""
         assert self._stream is not None
         packets = self._container.demux(self._stream)
-        zero_s, base, rate = self.streams.video_start_s, float(self._stream.time_base), self.streams.frame_rate or 25.0
+        zero_s, base, rate = self.streams.zero_s, float(self._stream.time_base), self.streams.frame_rate or 25.0
         time_s = 0.0
         while True:
             try:
@@ -203,7 +203,7 @@ class Film:
             if packet is not None:
                 self._damage.add("picture", time_s)
             return
-        zero_s = self.streams.video_start_s
+        zero_s = self.streams.zero_s
         for frame in frames:
             stamp = frame.pts if frame.pts is not None else frame.dts
             base = frame.time_base or (packet and packet.time_base) or self._stream_base()

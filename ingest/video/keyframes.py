@@ -67,7 +67,7 @@ def find_keyframes(path: Path, on_time: OnTime | None = None) -> Recording:
         keyframes=tuple(gallery.keyframes),
         lost=damage.sentences(),
         subtitle_languages=tuple(one.language for one in streams.subtitles),
-        video_start_s=streams.video_start_s,
+        zero_s=streams.zero_s,
     )
 
 

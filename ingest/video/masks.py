@@ -86,7 +86,7 @@ class Mover:
             self._past.clear()
             return Sample(time_s, small, shot, _LEAST_WEIGHT_S, nothing, nothing)
         last = before[-1]
-        near, far = self._earlier(time_s, _LAGS_S[0]), self._earlier(time_s, _LAGS_S[1])
+        near, far = ([one for one in self._earlier(time_s, lag_s) if one.small.shape == small.shape] for lag_s in _LAGS_S)
         one = near[-1] if near else last
         two = far[-1] if far else one
         if two is one and near and len(near) > 1:
@@ -121,11 +121,10 @@ class Mover:
     def _settle(self) -> Sample:
         """The oldest sample of those ahead, with what moves around it."""
         sample = self._ahead.popleft()
-        past = [one for one in self._past if sample.time_s - one.time_s <= _WINDOW_S]
-        past = past if len(past) >= _LEAST_SAMPLES else list(self._past)[-_LEAST_SAMPLES:]
-        ahead = [
-            one for index, one in enumerate(self._ahead) if index < _LEAST_SAMPLES or one.time_s - sample.time_s <= _WINDOW_S
-        ]
+        before, behind = ([one for one in some if one.small.shape == sample.small.shape] for some in (self._past, self._ahead))
+        past = [one for one in before if sample.time_s - one.time_s <= _WINDOW_S]
+        past = past if len(past) >= _LEAST_SAMPLES else before[-_LEAST_SAMPLES:]
+        ahead = [one for index, one in enumerate(behind) if index < _LEAST_SAMPLES or one.time_s - sample.time_s <= _WINDOW_S]
         sides = [side for side in (([*past, sample] if past else []), ahead) if side]
         moving = np.ones_like(sample.active) if sides else np.zeros_like(sample.active)
         for side in sides:

@@ -18,6 +18,7 @@ _CONTAINERS = (
     "aiff,au,caf,dv,gxf,mxf,nut,rm,wv,ape,dts,h264,hevc,av1,obu,ivf,m4v,mjpeg,h261,h263,vc1,webm_dash_manifest,swf,opus,tta,truehd"
 )
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+_PRIMING_S = 0.1  # by which encoders let sound begin before a picture that begins with it
 _MOST_PIXELS = 64_000_000  # of a frame: 8K has 33 million
 _INSTALL = "pip install 'phidex[video]'"
 _DAMAGED = "it may be cut off or damaged: fetch or export it again"
@@ -41,7 +42,7 @@ class Streams:
         duration_s: what the header claims; 0 where it says nothing.
         video_codec: "" without a picture; a cover is none.
         width, height: as coded, before `quarter_turns`.
-        video_start_s: the container's time of the first frame.
+        video_start_s: the container's time of the first frame; 0 without a picture.
         audio_start_s: likewise of the first sample.
     """
 
@@ -68,8 +69,10 @@ class Streams:
 
     @property
     def zero_s(self) -> float:
-        """The container's time that is 0 in all records: the first frame, or without a picture the first sample."""
-        return self.video_start_s if self.has_video else self.audio_start_s
+        """The container's time that is 0 in all records: where its picture begins, or its sound where that is clearly first."""
+        if self.has_video and not (self.has_audio and self.video_start_s - self.audio_start_s > _PRIMING_S):
+            return self.video_start_s
+        return self.audio_start_s
 
 
 def import_av() -> Any:
@@ -131,9 +134,13 @@ def streams_of(container: Any, path: Path) -> Streams:
     )
     if video is None and audio is None and not subtitles:
         raise InputError(f"{path.name} has neither picture nor sound.", hint=_DAMAGED)
-    facts: dict[str, Any] = {} if video is None else _video_facts(video, path)
+    starts = [_start_s(one) for one in (video, audio) if one is not None]
+    first_s = min((start_s for start_s in starts if start_s is not None), default=0.0)  # stands for one that is not said
+    facts: dict[str, Any] = {}
+    if video is not None:
+        facts |= _video_facts(video, path) | {"video_start_s": first_s if starts[0] is None else starts[0]}
     if audio is not None:
-        facts |= {"audio_codec": audio.codec_context.name, "audio_start_s": _start_s(audio)}
+        facts |= {"audio_codec": audio.codec_context.name, "audio_start_s": first_s if starts[-1] is None else starts[-1]}
     return Streams(container.format.name, max(0.0, (container.duration or 0) / 1e6), subtitles=subtitles, **facts)
 
 
@@ -161,12 +168,12 @@ def _video_facts(stream: Any, path: Path) -> dict[str, Any]:
         "width": context.width,
         "height": context.height,
         "frame_rate": float(rate) if rate else 0.0,
-        "video_start_s": _start_s(stream),
     }
 
 
-def _start_s(stream: Any) -> float:
-    return float(stream.start_time * stream.time_base) if stream.start_time is not None and stream.time_base else 0.0
+def _start_s(stream: Any) -> float | None:
+    """None where the file does not say."""
+    return float(stream.start_time * stream.time_base) if stream.start_time is not None and stream.time_base else None
 
 
 def _language(stream: Any) -> str:

@@ -1,6 +1,6 @@
 """The records of a recording's pictures: what was shown, when, and what stands on it.
 
-    recording -> Recording (Keyframe: Span, Picture, Word)          times in seconds from the start of the video stream
+    recording -> Recording (Keyframe: Span, Picture, Word)          times in seconds from the start of picture or sound
 
 All are frozen and can be pickled. Boxes are in pixels of the keyframe's picture, origin top left.
 """
@@ -68,7 +68,7 @@ class Recording:
         keyframes: ascending by the start of their first span; every second that could be read lies in at least one.
         lost: what could not be read and from when, in sentences for people.
         subtitle_languages: of the subtitle streams inside the file, in their order; "" where it is not said.
-        video_start_s: the time that the container gives to the first frame; all times of these records count from it.
+        zero_s: the container's time at which picture or sound begins; all times of these records count from it.
         lacks_tesseract: text was left unread because recognition, or a language's pack, is not installed.
     """
 
@@ -80,7 +80,7 @@ class Recording:
     keyframes: tuple[Keyframe, ...] = ()
     lost: tuple[str, ...] = ()
     subtitle_languages: tuple[str, ...] = ()
-    video_start_s: float = 0.0
+    zero_s: float = 0.0
     lacks_tesseract: bool = False
 
     @property

@@ -130,6 +130,6 @@ class _Scanner:
 
 def _is_alike(one: Gray | None, other: Gray | None, moving: Blocks) -> bool:
     """Whether nothing but what always moves differs."""
-    if one is None or other is None or one.shape != other.shape or moving.size * SIDE**2 != one.size:
+    if one is None or other is None or one.shape != other.shape or moving.shape != tuple(side // SIDE for side in one.shape):
         return False
     return share(difference(one, other) > CHANGED, moving) <= _ALIKE

@@ -16,11 +16,12 @@ RATE = 16_000
 _MOST_BAD = 200  # packets in a row that cannot be decoded: then the rest is given up
 _GAP_S = 0.1  # a hole in the sound that is filled with silence
 _MOST_SILENCE_S = 4 * 3600.0
+_WITHOUT_HEADER = frozenset(("aac", "ac3", "eac3", "dts", "truehd", "amr"))  # FFmpeg guesses from their size how long they last
 
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """Some samples: 16-bit signed little-endian mono at 16 kHz; `start_s` counts from the first frame of the picture."""
+    """Some samples: 16-bit signed little-endian mono at 16 kHz; `start_s` counts from where picture or sound begins."""
 
     start_s: float
     samples: bytes
@@ -33,7 +34,7 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class SubtitlePacket:
-    """A subtitle as it lies in the file; times count from the first frame of the picture. `stream` among subtitle streams."""
+    """A subtitle as it lies in the file; times count as an AudioBlock's. `stream` among subtitle streams."""
 
     data: bytes
     start_s: float
@@ -54,28 +55,42 @@ def audio_blocks(path: Path, damage: Damage | None = None, *, block_s: float = 1
     Raises:
         InputError: the file cannot be opened.
     """
-    av = import_av()
     damage = damage or Damage()
     with opened(path) as container:
         streams = streams_of(container, path)
         if not streams.has_audio:
             return
-        stream = container.streams.audio[0]
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-        held, at_s = bytearray(), 0.0
-        for time_s, frame in _frames(container, stream, damage, streams.zero_s):
-            now_s = at_s + len(held) / 2 / RATE
-            if _GAP_S < time_s - now_s < _MOST_SILENCE_S:
-                held += bytes(2 * round((time_s - now_s) * RATE))
-            for resampled in resampler.resample(frame):
-                held += bytes(resampled.planes[0])[: resampled.samples * 2]
-            while len(held) >= 2 * round(block_s * RATE):
-                size = 2 * round(block_s * RATE)
+        held, at_s, size = bytearray(), 0.0, 2 * round(block_s * RATE)
+        frames = _frames(container, container.streams.audio[0], damage, streams.zero_s)
+        for samples in resampled(frames, size):
+            held += samples
+            while len(held) >= size:
                 yield AudioBlock(at_s, bytes(held[:size]))
                 del held[:size]
                 at_s += size / 2 / RATE
         if held:
             yield AudioBlock(at_s, bytes(held))
+        if not streams.has_video and streams.container not in _WITHOUT_HEADER:
+            damage.check_end("sound", at_s + len(held) / 2 / RATE, streams.duration_s)
+
+
+def resampled(frames: Iterator[tuple[float, Any]], most: int) -> Iterator[bytes]:
+    """The samples of decoded frames as an AudioBlock has them, holes filled with silence in pieces of at most `most` bytes."""
+    av = import_av()
+    form: Any = None
+    resampler: Any = None
+    count = 0
+    for time_s, frame in frames:
+        missing = 2 * round(time_s * RATE) - count
+        if 2 * _GAP_S * RATE < missing < 2 * _MOST_SILENCE_S * RATE:
+            yield from (bytes(min(most, missing - at)) for at in range(0, missing, most))
+            count += missing
+        if form != (found := (frame.format.name, frame.layout.name, frame.sample_rate)):  # it may change within a stream
+            form, resampler = found, av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        for made in resampler.resample(frame):
+            samples = bytes(made.planes[0])[: made.samples * 2]
+            count += len(samples)
+            yield samples
 
 
 def _frames(container: Any, stream: Any, damage: Damage, zero_s: float) -> Iterator[tuple[float, Any]]:

@@ -41,7 +41,7 @@ def picture_at(path: Path, time_s: float) -> Picture:
             raise InputError(f"{path.name} has no picture.", hint="ask for what was said instead")
         whole = _is_whole(container, streams)
     if whole and streams.video_codec in _CODECS and streams.container.startswith(_CONTAINERS):
-        found = _by_decord(path, time_s)
+        found = _by_decord(path, time_s - (streams.video_start_s - streams.zero_s))
         if found is not None:
             return encode_picture(found)
     return _by_av(path, time_s)
@@ -63,7 +63,7 @@ def _is_whole(container: Any, streams: Streams) -> bool:
 
 
 def _by_decord(path: Path, time_s: float) -> Image.Image | None:
-    """decord's frame; None where it is not installed or fails. It turns pictures upright itself."""
+    """decord's frame at a time from the first frame on; None where it is not installed or fails. It turns pictures upright."""
     try:
         decord: Any = importlib.import_module("decord")
         reader = decord.VideoReader(str(path), num_threads=1)

@@ -10,6 +10,7 @@ from tests.builders import settings_for
 from tests.retrieval.engines import end_engine
 
 from phidex import Conversation, Filters, InputError, NotFoundError, Phidex, ServiceError
+from phidex.generation.answer import Notice
 from phidex.settings import PackSettings, SearchSettings
 
 BOILER = """# Heating plant
@@ -157,6 +158,9 @@ def test_what_people_should_know_is_told(folder: Path, phidex: Phidex) -> None:
     assert "pdff" in heard[0]
     with Phidex(settings=settings_for(folder / "data"), reranker=Down()) as other:
         assert any("not reranked by down" in warning for warning in other.ask("Who replaced the pump?").warnings)
+        events = list(other.ask("Who replaced the pump?", stream=True))
+    told = [at for at, event in enumerate(events) if isinstance(event, Notice) and "not reranked by down" in event.text]
+    assert told == [1]  # once, right behind the route
 
 
 def test_what_is_excluded_in_two_ways_is_excluded_in_each(folder: Path, phidex: Phidex) -> None:

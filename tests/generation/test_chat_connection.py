@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
 
 import pytest
@@ -10,6 +12,8 @@ from tests.generation.faulty import MODELS, QUESTION, Peer, Script, answer, ask,
 from phidex.errors import BudgetError, ConfigError, InputError, PhidexError, ServiceError
 from phidex.generation import chat_connection
 from phidex.generation.chat import OpenAIChat
+from phidex.generation.chat_connection import Connection
+from phidex.generation.chat_faults import StoppedError
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,16 @@ def test_server_that_stays_busy_is_given_up() -> None:
             ask(chat)
         assert caught.value.retryable
         assert len(server.requests) == 3
+
+
+def test_cancelling_between_two_attempts_is_no_failure() -> None:
+    stop = threading.Event()
+    with faulty_server(reply(429, Retry_After="5"), reply(200, MODELS)) as server:
+        connection = Connection(chat_settings(server.url))
+        threading.Timer(0.2, stop.set).start()
+        with contextlib.closing(connection), pytest.raises(StoppedError):
+            connection.ask("GET", f"{server.url}/models", cancelled=stop)
+        assert len(server.requests) == 1
 
 
 def test_retry_after_is_honoured_up_to_a_bound() -> None:

@@ -16,9 +16,9 @@ from phidex.generation.conversation import Conversation
 from phidex.generation.extract import NOTICE
 from phidex.generation.prompt import ABSENT
 from phidex.generation.respond import Responder
-from phidex.ingest.records import Chunk
+from phidex.ingest.records import Chunk, Cue, Source, TimeLocator
 from phidex.retrieval.hit import Hit
-from phidex.retrieval.pack import Context
+from phidex.retrieval.pack import Context, PackedBlock
 from phidex.settings import ChatSettings, PackSettings
 
 POOL = [
@@ -171,6 +171,26 @@ def test_without_a_model_numbers_run_on_too() -> None:
     assert conversation.turns[0].question == "Who signed the lease?"
 
 
+def test_a_turn_without_the_model_leaves_the_conversation_its_own() -> None:
+    conversation, chat = Conversation(), Scripted("Maria Okafor signed the lease [1].", counted=True)
+    ask(chat, conversation, "Who signed the lease?", [LEASE])
+    before = sent(chat)
+    ask(None, conversation, "When was the boiler replaced?", [BOILER])
+    assert conversation.model == "phi-3.5-mini"
+    ask(chat, conversation, "And the rent?", [LEASE])
+    assert sent(chat).startswith(before)
+    assert len(chat.asked) == 6  # system, two turns, the question
+
+
+def test_what_was_shown_is_not_shown_again_by_a_follow_up_of_text() -> None:
+    conversation, chat = Conversation(), Scripted("So it is [1].", counted=True)
+    ask(chat, conversation, "First?", [LEASE])
+    conversation.blocks = {marker: replace(block, is_shown=True) for marker, block in conversation.blocks.items()}
+    events = list(responder(chat, [LEASE, BOILER]).events("Second?", [BOILER], conversation=conversation))
+    context = next(event for event in events if isinstance(event, Context))
+    assert [block.is_shown for block in context.blocks] == [False, False]
+
+
 def test_a_model_added_later_reads_what_was_said() -> None:
     conversation = Conversation()
     ask(None, conversation, "Who signed the lease?", [LEASE])
@@ -196,3 +216,13 @@ def test_a_conversation_that_broke_off_stays_as_it_was() -> None:
         assert event
     events.close()
     assert len(conversation) == 0
+
+
+def test_what_was_said_when_survives_being_saved() -> None:
+    conversation = Conversation()
+    said = Chunk("c", "s", TimeLocator(0.0, 9.0), "Ada: Yes.", "speech", "en", 0, cues=(Cue(0, 9, 1.5, 2.0, "Ada"),))
+    owner = Source("s", "file:///talk.vtt", "audio", "Talk", "0" * 64, "en", "text/vtt")
+    conversation.blocks[1] = PackedBlock(1, owner, (said,), 3)
+    resumed = Conversation.from_dict(json.loads(json.dumps(conversation.to_dict())))
+    assert resumed.blocks[1].chunks == (said,)
+    assert resumed.blocks[1].chunks[0].place_of("Yes.") == TimeLocator(1.5, 2.0)

@@ -57,6 +57,14 @@ def test_a_file_by_its_path_is_no_name(store: ConversationStore, tmp_path: Path,
     (tmp_path / "talk.json").rename(tmp_path / "bare")
     monkeypatch.chdir(tmp_path)
     assert len(store.load("bare")) == 1  # of a file that exists
+    (tmp_path / "notes.json").write_text('{"mine": 1}')
+    (tmp_path / "who-signed-the-lease").write_text("a file of the user's")
+    for taken in (tmp_path / "notes.json", "who-signed-the-lease"):
+        with pytest.raises(InputError, match="not overwritten"):
+            store.save(taken, talk())
+    assert (tmp_path / "notes.json").read_text() == '{"mine": 1}'
+    assert store.free_name(talk()) == "who-signed-the-lease-2"
+    store.save("bare", talk())  # of a conversation that lies there, it is one more state
     with pytest.raises(InputError, match="there is no folder"):
         store.resume(tmp_path / "none" / "talk.json")
 

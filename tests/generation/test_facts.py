@@ -72,6 +72,9 @@ def test_names_are_told_from_other_words_with_capitals() -> None:
     assert is_named("Okafors", "Maria Okafor")
     assert is_named("Лебедевой", "Анна Лебедева")
     assert not is_named("Finch", "Margaret Hale")
+    assert is_named("Bo", "Bo's house")
+    assert not is_named("Ann", "the annual fee of the planning office")
+    assert is_named("スミソニアン", "国立スミソニアン博物館")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.generation.passages import hit
 from tests.generation.scripted import Said, Scripted
 from tests.generation.test_conversation import responder
 
-from phidex.errors import BudgetError
+from phidex.errors import BudgetError, IncompleteAnswerError
 from phidex.generation.answer import Answer, AnswerEvent
 from phidex.generation.chat import Message, OpenAIChat
 from phidex.generation.conversation import Conversation
@@ -101,6 +101,16 @@ def test_a_passage_longer_than_any_prompt_is_left_out_and_told() -> None:
 def test_parts_that_say_nothing_make_an_absent_answer() -> None:
     _, _, answer = ask(Reader(), BOOK[:30], long_tokens=2_000, reserve_tokens=200)
     assert not answer.found
+
+
+def test_a_note_that_breaks_off_is_no_answer() -> None:
+    class Breaking(Reader):
+        def say(self, messages: Sequence[Message], model: str) -> Said:
+            return IncompleteAnswerError("the engine died", partial="The light")
+
+    _, _, answer = ask(Breaking(), BOOK, long_tokens=2_000, reserve_tokens=200, note_tokens=100)
+    assert answer.route.role == "extractive"
+    assert any("the engine died" in warning for warning in answer.warnings)
 
 
 def test_without_a_model_the_whole_document_is_searched_for_its_sentences() -> None:

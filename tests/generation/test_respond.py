@@ -291,6 +291,19 @@ def test_an_answer_that_was_stopped_is_no_doubtful_one() -> None:
     assert chat.models == ["small"]
 
 
+@pytest.mark.parametrize(("reply", "finish"), [("", "length"), ("Maria Oka", "length"), ("Maria Oka", "")])
+def test_the_first_answer_stands_where_the_second_does_not_come_whole(reply: str, finish: str) -> None:
+    class CutOff(Several):
+        def say(self, messages: Sequence[Message], model: str) -> Said:
+            self.finish = finish if model == "large" else "stop"
+            return super().say(messages, model)
+
+    *_, answer = ask_both(CutOff({"small": "Maria Okafor did.", "large": reply}))
+    assert isinstance(answer, Answer)
+    assert (answer.route.role, answer.text) == ("mini", "Maria Okafor did.")
+    assert any("did not come to its end" in warning for warning in answer.warnings)
+
+
 @pytest.mark.parametrize("fault", [DOWN, ConfigError("wrong key"), BudgetError("too long"), InputError("refused")])
 def test_the_first_answer_stands_whatever_is_wrong_with_the_second_model(fault: PhidexError) -> None:
     events = ask_both(Several({"small": "Maria Okafor did.", "large": fault}))
@@ -298,6 +311,8 @@ def test_the_first_answer_stands_whatever_is_wrong_with_the_second_model(fault: 
     assert isinstance(answer, Answer)
     assert (answer.route.role, answer.text) == ("mini", "Maria Okafor did.")
     assert any("large could not be asked" in warning for warning in answer.warnings)
+    last = max(at for at, event in enumerate(events) if isinstance(event, Route))
+    assert isinstance(events[last + 1], Context)  # the evidence of the first answer, again
     last = max(at for at, event in enumerate(events) if isinstance(event, Route))
     assert "".join(event.text for event in events[last:] if isinstance(event, Delta)) == answer.text
 

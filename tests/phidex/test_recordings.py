@@ -190,6 +190,12 @@ def test_the_command_line_corrects_and_exports(phidex: Phidex, tmp_path: Path, c
     assert done.exit_code == 0, done.output
     assert (tmp_path / "c.vtt").read_text().startswith("WEBVTT")
     assert (tmp_path / "s.jpg").read_bytes()[:2] == b"\xff\xd8"
+    (tmp_path / "s.jpg").write_bytes(b"mine")
+    again = ["export", "talk.mp4", "--data", data, "--subtitles", str(tmp_path / "new.vtt"), "--sheet", str(tmp_path / "s.jpg")]
+    assert isinstance(runner.invoke(app, again).exception, InputError)
+    assert (tmp_path / "s.jpg").read_bytes() == b"mine"
+    assert runner.invoke(app, [*again, "--force"]).exit_code == 0
+    assert (tmp_path / "s.jpg").read_bytes() != b"mine"
     wrong = runner.invoke(app, ["speakers", "talk.mp4", "--rename", "Ada", "--data", data])
     assert isinstance(wrong.exception, InputError)
 

@@ -16,8 +16,10 @@ from tests.retrieval.shelf import Stepping, Sums, chunks, edge, found, killed_be
 from phidex.errors import ConfigError, InputError, NotFoundError, ServiceError
 from phidex.ingest.records import Chunk, LineLocator
 from phidex.ingest.run.sink import Content, Details, Difference
+from phidex.ingest.video.speakers import speakers_of
 from phidex.retrieval import versions
 from phidex.retrieval.collection import Collection
+from phidex.retrieval.speakers import rename_speakers
 from phidex.retrieval.store import Match, Store, Where
 
 __all__ = ["edge", "store"]  # fixtures
@@ -59,6 +61,13 @@ def test_a_source_given_twice_is_what_was_given_last(collection: Collection) -> 
         2,
     ]
     assert texts_of(collection, source("a")) == ("three", "four")
+
+
+def test_names_of_a_recording_that_was_removed_meanwhile_are_not_found(collection: Collection) -> None:
+    talk = replace(source("talk"), kind="audio", metadata={"speakers": '["Ada"]'})
+    assert speakers_of(talk.metadata) == ["Ada"]
+    with pytest.raises(NotFoundError, match="talk is no source of c any more"):
+        rename_speakers(collection, talk, {"Ada": "Eve"})
 
 
 def test_a_renamed_source_embeds_nothing(collection: Collection, embedder: Sums) -> None:

@@ -12,11 +12,12 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from tests.builders import CommandLine, phidex_cli
-from tests.server.conftest import Place
+from tests.server.conftest import Modelled, Place
 
 from phidex.errors import ConfigError, InputError, NotFoundError
 from phidex.sdk import Phidex
 from phidex.server.app import create_app, create_routes
+from phidex.server.edge import MCP_PATH
 from phidex.server.guard import PUBLIC, Caller, Needs
 from phidex.server.keys import KeyFile
 from phidex.server.run import check_start
@@ -81,8 +82,8 @@ def test_every_route_of_the_application_is_in_its_document(tmp_path: Path) -> No
             asks = [one.call for one in context.dependant.dependencies if isinstance(one.call, Needs)]
             assert asks, f"{context.path} asks for no scope"
     assert found == documented
-    service.lookups.close()
-    service.answers.close()
+    for lane in (service.lookups, service.pages, service.answers):
+        lane.close()
 
 
 def flattened(routes: Any) -> Iterator[Any]:
@@ -92,7 +93,8 @@ def flattened(routes: Any) -> Iterator[Any]:
         elif hasattr(route, "effective_candidates"):
             yield from flattened(route.effective_candidates())
         else:
-            assert route.path == "/openapi.json", f"a route that nobody knows of: {route!r}"
+            # What the tools of /mcp give away, test_mcp.py tries.
+            assert route.path in ("/openapi.json", MCP_PATH), f"a route that nobody knows of: {route!r}"
 
 
 def test_no_route_answers_without_a_key(place: Place, values: dict[str, str]) -> None:
@@ -190,6 +192,47 @@ def test_damaged_keys_let_nobody_in(tmp_path: Path) -> None:
     keys.path.write_text("{")
     with pytest.raises(ConfigError, match=r"keys\.json cannot be read"):
         KeyFile(tmp_path).find(token)
+
+
+def test_damaged_keys_tell_callers_nothing_of_the_machine(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keys = KeyFile(tmp_path / "data")
+    keys.create("ada", ["read"], ["*"])
+    keys.path.write_text("{")
+    app = create_app(open_service(Phidex(data=tmp_path / "data")))
+    with TestClient(app, base_url="http://localhost") as client:
+        refused = client.get("/v1/collections")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_keys")
+    assert "json" not in refused.text
+    assert "remove" not in caplog.text
+    assert str(keys.path) in caplog.text
+
+
+def test_the_valid_key_of_a_name_is_the_one_that_is_revoked(tmp_path: Path) -> None:
+    keys = KeyFile(tmp_path)
+    keys.create("ada", ["read"], ["*"], days=1e-9)
+    time.sleep(0.01)
+    key, token = keys.create("ada", ["read"], ["*"])
+    assert keys.revoke("ada").id == key.id
+    assert keys.find(token) is None
+    assert keys.revoke("ada").id != key.id, "then the one that has expired"
+    with pytest.raises(NotFoundError):
+        keys.revoke("ada")
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+def test_whoever_comes_through_a_proxy_is_not_here(modelled: Modelled, name: str) -> None:
+    with modelled.client() as client:
+        assert client.get("/v1/collections").status_code == 200
+        assert client.get("/v1/collections", headers={name: "203.0.113.9"}).json()["error"]["code"] == "no_key"
+        assert client.get("/healthz", headers={name: "203.0.113.9"}).status_code == 200
+
+
+def test_methods_that_nobody_serves_do_not_fill_the_metrics(place: Place) -> None:
+    with place.client("all") as client:
+        assert client.request("BREW", "/v1/collections").status_code == 405
+        text = client.get("/metrics").text
+    assert "BREW" not in text
+    assert 'phidex_http_requests_total{method="any",route="/v1/collections",status="405"}' in text
 
 
 def test_other_addresses_need_keys(tmp_path: Path) -> None:

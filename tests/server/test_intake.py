@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import Author
 from tests.server.conftest import Place, wait_for
 
 from phidex.errors import InputError
+from phidex.sdk import Phidex
+from phidex.server.app import create_app
 from phidex.server.faults import RefusedError
+from phidex.server.jobs.record import Job
+from phidex.server.service import open_service
 from phidex.server.uploads import check_claim, safe_name
 
 UPLOADS = "/v1/collections/mine/uploads"
@@ -70,10 +78,31 @@ def test_same_request_sent_again_is_the_same_job(place: Place) -> None:
         assert send(client, ("once.md", b"# Once\n"), headers=key).json()["id"] == first["id"]
         assert send(client, ("once.md", b"# Once\n")).json()["id"] != first["id"]
         assert send(other, ("once.md", b"# Once\n"), headers=key).json()["id"] != first["id"]
+        for file in (("once.md", b"# Other\n"), ("other.md", b"# Once\n")):
+            reused = send(client, file, headers=key)
+            assert (reused.status_code, reused.json()["error"]["code"]) == (409, "key_reused")
+        wanted: dict[str, Any] = {"targets": ["https://127.0.0.1:1/a.pdf"]}
+        bodies: list[dict[str, Any]] = [wanted, wanted, {**wanted, "tags": []}]
+        imports = [client.post("/v1/collections/mine/imports", json=body, headers=key) for body in bodies]
+        assert [one.status_code for one in imports] == [202, 202, 409]
+        assert imports[0].json()["id"] == imports[1].json()["id"] != first["id"]
+        assert "body" not in first, "its hash is nobody's concern"
         wait_for(client, first)
 
 
-@pytest.mark.parametrize("name", ["../up.md", "a/../../up.md", "/etc/up.md", "..\\up.md", ".hidden", "a//b.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../up.md",
+        "a/../../up.md",
+        "/etc/up.md",
+        "..\\up.md",
+        ".hidden",
+        "a//b.md",
+        "d/" * 520 + "a.md",
+        f"{'d' * 200}/" * 6 + "a.md",
+    ],
+)
 def test_names_that_lead_out_are_refused(place: Place, name: str) -> None:
     with place.client() as client:
         refused = send(client, ("good.md", b"# Good\n"), (name, b"# Bad\n"))
@@ -176,6 +205,17 @@ def test_import_into_the_private_network_fails_and_shows_no_secret(place: Place)
         assert "127.0.0.1" in job["refused"][0]["path"]
 
 
+def test_repositories_of_the_private_network_are_not_connected_to(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as private, place.client() as client:
+        private.settimeout(0.2)
+        wanted = {"targets": [f"https://127.0.0.1:{private.getsockname()[1]}/x.git"]}
+        job = wait_for(client, client.post("/v1/collections/mine/imports", json=wanted).json())
+        assert job["counts"] == {"failed": 1}
+        assert job["refused"][0]["reason"] == "127.0.0.1 leads to a private address"
+        with pytest.raises(TimeoutError):
+            private.accept()
+
+
 def test_job_that_waits_is_cancelled(place: Place) -> None:
     long = Author(22).document("long.md", 400)
     with place.client() as client:
@@ -187,6 +227,30 @@ def test_job_that_waits_is_cancelled(place: Place) -> None:
         wait_for(client, busy)
         names = [one["name"] for one in client.get("/v1/collections/mine/sources", params={"limit": 1000}).json()["data"]]
         assert "never.md" not in names
+
+
+def test_document_goes_with_all_files_that_it_was_uploaded_as(place: Place) -> None:
+    text = b"# Twice\n\nThe same under two names.\n"
+    with place.client() as client:
+        wait_for(client, send(client, ("twice-a.md", text), ("more/twice-b.md", text)).json())
+        listed = client.get("/v1/collections/mine/sources", params={"limit": 1000}).json()["data"]
+        (source,) = (one for one in listed if "twice-" in one["uri"])
+        assert source["also"]
+        assert len(client.delete(f"/v1/collections/mine/sources/{source['id']}").json()["removed"]) == 2
+    folder = place.data / "uploads" / "mine"
+    assert not (folder / "twice-a.md").exists()
+    assert not (folder / "more").exists()
+
+
+def test_jobs_of_a_collection_that_is_not_there_yet_stay(tmp_path: Path) -> None:
+    service = open_service(Phidex(data=tmp_path))
+    service.shelf.open()
+    job = Job("a" * 32, "upload", "coming", ("a.md",), time.time())
+    service.shelf.add(job)
+    client = TestClient(create_app(service), base_url="http://localhost")  # without its life: no job is run
+    assert client.delete("/v1/collections/coming").json()["error"]["code"] == "not_found"
+    assert not service.shelf.is_cancelled(job.id)
+    service.stop()
 
 
 def test_pages_of_sources_hold_each_once(place: Place) -> None:

@@ -88,6 +88,20 @@ def begin(client: httpx.Client, web: Web) -> dict[str, Any]:
     return job
 
 
+def wait_until_refused(served: Served) -> None:
+    """Until it takes no connection, since it ends."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            httpx.get(f"{served.url}/healthz", timeout=1)
+        except httpx.ConnectError:
+            return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def check_all(client: httpx.Client, *some: Document) -> None:
     """Each document is found by its word, and there is nothing else."""
     listed = client.get("/v1/collections/default/sources").json()["data"]
@@ -152,11 +166,15 @@ def test_orderly_end_hands_the_job_over_and_tells_whoever_waits(data: Path, web:
             assert next(line for line in lines if "It begins" in line)
             started = time.monotonic()
             first.process.terminate()
+            wait_until_refused(first)
+            web.go.set()  # what the job waited for comes while the answer has its time to end
             assert "shutting_down" in "".join(lines)
         assert web.answering[0].client_left.wait(5)
     assert first.stop() == 0
     assert time.monotonic() - started < 20
-    web.go.set()
+    left = Shelf(data).get(job["id"])
+    assert left is not None
+    assert left.state == "queued", "jobs are told at once"
     second = Served(data, **web.settings)
     with second.client() as client:
         job = wait_for(client, client.get(f"/v1/jobs/{job['id']}").json())

@@ -33,6 +33,14 @@ def test_more_than_wait_are_refused() -> None:
     asyncio.run(main())
 
 
+def test_lane_that_is_closed_refuses() -> None:
+    lane = Lane("test", 1, 1)
+    lane.close()
+    with pytest.raises(RefusedError) as caught:
+        lane.submit(int)
+    assert (caught.value.status, caught.value.code, lane.there) == (503, "shutting_down", 0)
+
+
 def test_leaving_a_stream_ends_the_work_behind_it() -> None:
     seen: list[threading.Event] = []
 

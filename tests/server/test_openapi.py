@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import schemathesis
@@ -13,8 +13,12 @@ from tests.builders import Author, settings_for
 from tests.retrieval.engines import end_engine
 from tests.server.conftest import Served
 
+from phidex.generation.answer import Role
+from phidex.ingest.records import TimeLocator
 from phidex.sdk import Phidex
+from phidex.server import wire
 from phidex.server.guard import PUBLIC
+from phidex.server.shapes import TimeLocatorOut
 
 _EXAMPLES = 8  # a route, twice: together about 30 s
 _THERE = {"collection": "default", "source_id": "", "model": "default"}
@@ -57,6 +61,11 @@ def test_every_answer_is_as_documented(api: Any, mode: GenerationMode, subtests:
 
             send()
     assert {200, 202} <= seen if mode is GenerationMode.POSITIVE else 422 in seen
+
+
+def test_shapes_hold_what_the_records_hold() -> None:
+    assert TimeLocator(0.0, 1.0, "frame", "deck#page=2").to_dict().keys() == TimeLocatorOut.model_fields.keys()
+    assert set(get_args(wire.Role)) == set(get_args(Role))
 
 
 def aim(case: Any, mode: GenerationMode) -> None:

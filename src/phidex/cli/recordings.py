@@ -24,6 +24,8 @@ SheetOption = Annotated[
     Path | None, typer.Option("--sheet", help="File for a contact sheet of what is shown, a JPEG.", metavar="OUT")
 ]
 
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
+
 
 def speakers(
     source: SourceArgument,
@@ -47,6 +49,7 @@ def export(
     chapters: ChaptersOption = None,
     subtitles: SubtitlesOption = None,
     sheet: SheetOption = None,
+    force: ForceOption = False,
     collection: CollectionOption = "default",
     data: DataOption = None,
 ) -> None:
@@ -54,12 +57,15 @@ def export(
     if not (chapters or subtitles or sheet):
         raise InputError("nothing to write", hint="give --chapters, --subtitles or --sheet with a file")
     with open_phidex(data) as phidex:
+        made: list[tuple[Path, bytes]] = []  # all of it before the first file is written
         if chapters:
-            _write(chapters, phidex.chapters(recording, collection).encode())
+            made.append((chapters, phidex.chapters(recording, collection).encode()))
         if subtitles:
-            _write(subtitles, phidex.subtitles(recording, collection).encode())
+            made.append((subtitles, phidex.subtitles(recording, collection).encode()))
         if sheet:
-            _write(sheet, phidex.contact_sheet(recording, collection))
+            made.append((sheet, phidex.contact_sheet(recording, collection)))
+    for path, content in made:
+        _write(path, content, force=force)
 
 
 def _names(given: Sequence[str]) -> dict[str, str]:
@@ -69,7 +75,10 @@ def _names(given: Sequence[str]) -> dict[str, str]:
     return {old.strip(): new.strip() for old, _, new in pairs}
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, *, force: bool) -> None:
+    """Raises: InputError, also where a file would be written over: the recording's own subtitles may lie there."""
+    if path.exists() and not force:
+        raise InputError(f"{path} is there already", hint="name another file, or write it over with --force")
     try:
         path.write_bytes(content)
     except OSError as exc:

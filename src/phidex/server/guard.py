@@ -110,7 +110,7 @@ class Door:
                 return Caller()
             key = self.keys.find(token)
         except ConfigError as exc:  # where they lie is for whoever runs the server
-            log.error("keys cannot be read reason=%s hint=%s", exc.message, exc.hint)  # noqa: TRY400  the reason says it all
+            log.error("keys cannot be read reason=%s hint=%s", exc.message, exc.hint)
             hint = "whoever runs the server finds more in its log"
             raise RefusedError(503, "no_keys", "the keys cannot be read", hint=hint, retry_s=60) from exc
         if key is None:

@@ -128,8 +128,8 @@ class IngestSettings(Section):
     )
     guard_repositories: bool = Field(
         default=False,
-        description="go to addresses of repositories as to those of documents: never into private networks, by https alone, and "
-        "without the credentials and keys of whoever runs this; `phidex serve` always does",
+        description="go to repositories as to documents: never into private networks, by https alone, and without the "
+        "credentials and keys of whoever runs this; `phidex serve` always does",
     )
 
 

@@ -266,6 +266,19 @@ def test_what_cannot_be_looked_into_is_remembered(shelf: Shelf) -> None:
     assert planner.blind
 
 
+def test_a_deck_that_has_the_bytes_of_a_source_is_that_source(shelf: Shelf) -> None:
+    (shelf.folder / "older.pdf").write_bytes(b"slides")
+    (shelf.folder / "talk.pdf").write_bytes(b"slides")
+    (shelf.folder / "talk.mp4").write_bytes(b"talk")
+    planner = Planner("c", {}, shelf.recipe, None, source_id)
+    steps = list(planner.steps(iter([Found(shelf.folder / name) for name in ("older.pdf", "talk.mp4", "talk.pdf")])))
+    older, talk, alias = steps
+    assert isinstance(older, Work)
+    assert isinstance(talk, Work)
+    assert isinstance(alias, Alias)
+    assert talk.task.deck_id == older.task.source_id == alias.source_id
+
+
 def test_hashes_spare_reading(shelf: Shelf) -> None:
     shelf.hashes = {}
     shelf.write(a="one")

@@ -152,6 +152,47 @@ def test_the_users_own_credential_helper_is_used(host: Host, tmp_path: Path, mon
     assert "README.md" in read_all(find(url(host), workspace=tmp_path / "w"))
 
 
+GUARDED = IngestSettings(guard_repositories=True)
+
+
+def test_guarded_addresses_do_not_lead_into_private_networks(host: Host, tmp_path: Path) -> None:
+    for target in (url(host), "git@localhost:team/repo.git"):
+        ((found, _),) = read_all(find(target, workspace=tmp_path / "w", settings=GUARDED)).values()
+        assert found.failed
+        assert "leads to a private address" in found.reason or "https alone" in found.reason
+    assert host.asked == []
+    trusting = IngestSettings(guard_repositories=True, allow_private_urls=True)
+    assert "README.md" in read_all(find(url(host), workspace=tmp_path / "w", settings=trusting))
+
+
+def test_guarded_repositories_are_read_without_the_users_credentials(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by helpers, nor by a .netrc, nor by a program that asks; what stands in the address is used."""
+    monkeypatch.setattr(submodule, "resolve", lambda *_, **__: ["127.0.0.1"])  # type: ignore[misc]  # stands for a public one
+    with_submodule(host, f"{host.url}/git/team/sub.git")
+    settings = GUARDED.model_copy(update={"submodules": True})
+    assert "libs/sub/sub.md" in read_all(find(url(host), workspace=tmp_path / "w", settings=settings))
+    home = tmp_path / "home"
+    home.mkdir()
+    helper = '[credential]\n\thelper = "!f() { echo username=jo; echo password=s3cret; }; f"\n'
+    (home / ".gitconfig").write_text(helper)
+    (home / ".netrc").write_text("machine localhost login jo password s3cret\n")
+    program = home / "ask"
+    program.write_text("#!/bin/sh\ncase $1 in User*) echo jo;; *) echo s3cret;; esac\n")
+    program.chmod(0o700)
+    for name, value in {"HOME": home, "GIT_ASKPASS": program, "GIT_CONFIG_GLOBAL": home / ".gitconfig"}.items():
+        monkeypatch.setenv(name, str(value))
+    host.login, host.headers = "jo:s3cret", []
+    ((refused, _),) = read_all(find(url(host), workspace=tmp_path / "w", settings=settings)).values()
+    assert refused.failed
+    assert "credentials" in refused.reason
+    assert not [headers for headers in host.headers if "authorization" in headers]
+    named = url(host).replace("://", "://jo:s3cret@")
+    assert "README.md" in read_all(find(named, workspace=tmp_path / "w", settings=GUARDED))
+    assert "README.md" in read_all(find(url(host), workspace=tmp_path / "w")), "unguarded, they are used"
+
+
 def test_an_empty_repository_and_none_at_all(host: Host, tmp_path: Path) -> None:
     git(host.repositories, "init", "-q", "--bare", "empty.git")
     ((empty, _),) = read_all(find(f"{host.url}/git/empty.git", workspace=tmp_path / "w")).values()

@@ -46,6 +46,13 @@ def test_srt_with_names_numbers_and_empty_lines() -> None:
     ]
 
 
+def test_a_last_line_of_digits_stays_where_captions_have_no_numbers() -> None:
+    bare = "00:00:01,000 --> 00:00:02,000\nIt was built in\n1887\n\n00:00:03,000 --> 00:00:04,000\nby Ada\n"
+    assert [one.text for one in read(bare, "talk.srt").utterances] == ["It was built in 1887", "by Ada"]
+    numbered = "1\n00:00:01,000 --> 00:00:02,000\nIt was built\n\n2\n00:00:03,000 --> 00:00:04,000\nby Ada\n"
+    assert [one.text for one in read(numbered, "talk.srt").utterances] == ["It was built", "by Ada"]
+
+
 def test_a_colon_alone_names_nobody() -> None:
     lines = ["It has three parts.", "Note: the second is long.", "Why: nobody knows.", "The ratio is 3:1 here.", "That is all."]
     text = "\n\n".join(f"00:0{n}.000 --> 00:0{n}.900\n{line}" for n, line in enumerate(lines))

@@ -106,6 +106,15 @@ def test_without_times_pieces_are_short(endpoint: Transcriber) -> None:
     assert [round(one.start_s) for one in found.utterances] == pytest.approx([0, 24, 52, 81], abs=1)
 
 
+def test_a_short_recording_without_times_is_recognised(endpoint: Transcriber) -> None:
+    endpoint.answer = lambda asked, _number: (
+        (400, {"error": {"message": "verbose_json is not supported"}}) if asked.fields["response_format"] != "json" else None
+    )
+    found = recognise_speech([tones((20, True))], options(endpoint), quietly)
+    assert (found.lost, [asked.fields["response_format"] for asked in endpoint.requests]) == (0, ["verbose_json", "json"])
+    assert [one.text for one in found.utterances] == ["piece 2 begins here piece 2 ends here"]
+
+
 def test_what_is_too_long_is_cut_in_two(endpoint: Transcriber) -> None:
     endpoint.answer = lambda asked, _number: (413, {"error": "too large"}) if asked.seconds > 50 else None
     found = recognise_speech(sound(), options(endpoint, piece_s=90.0), quietly)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import io
+import re
 import struct
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import av as _av
+import numpy as np
 import pytest
+from PIL import Image
+from tests.ingest.recorded import record, slide, tones
 
 from phidex.errors import InputError, NotFoundError
 from phidex.eval.bench.recordings import Script, Truth, make
@@ -19,7 +24,7 @@ from phidex.eval.bench.screen import draw_slide, make_slides, to_frame, to_plane
 from phidex.ingest.video.damage import Damage
 from phidex.ingest.video.keyframes import find_keyframes
 from phidex.ingest.video.probe import probe
-from phidex.ingest.video.sound import RATE, audio_blocks
+from phidex.ingest.video.sound import RATE, audio_blocks, resampled
 from phidex.ingest.video.still import picture_at
 
 av: Any = _av  # not all of it is typed
@@ -198,6 +203,59 @@ def test_without_pyav_the_cure_is_named(base: tuple[Path, Truth], monkeypatch: p
     monkeypatch.setattr(builtins, "__import__", lacking)
     with pytest.raises(InputError, match=r"recordings need: pip install 'phidex\[video\]'"):
         find_keyframes(base[0])
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_sound_that_begins_before_the_picture_has_the_same_zero(suffix: str, folder: Path) -> None:
+    path = folder / f"late{suffix}"
+    record(path, [(slide("First"), 4.0), (slide("Second", "with more"), 4.0)], tones((13.0, True)), fps=10)
+    late = folder / f"late-picture{suffix}"
+    with av.open(str(path)) as read, av.open(str(late), "w") as written:
+        streams = {one.index: written.add_stream_from_template(one) for one in read.streams}
+        for packet in read.demux():
+            if packet.dts is not None:
+                if packet.stream.type == "video":
+                    shift = int(5 / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream.index]
+                written.mux(packet)
+    shown = find_keyframes(late)
+    assert shown.starts == pytest.approx([5.0, 9.0], abs=0.3)
+    assert (shown.duration_s, shown.lost) == (pytest.approx(13.0, abs=0.2), ())
+    blocks = list(audio_blocks(late))
+    assert (blocks[0].start_s, blocks[-1].end_s) == (0.0, pytest.approx(13.0, abs=0.2))
+    sharp = [np.asarray(Image.open(io.BytesIO(picture_at(late, at).data)).convert("L"), float) for at in (8.5, 9.5)]
+    firsts = [np.asarray(Image.open(io.BytesIO(one.picture.data)).convert("L"), float) for one in shown.keyframes]
+    assert [np.abs(one - other).mean() < 3 for one, other in zip(sharp, firsts, strict=True)] == [True, True]
+
+
+def test_a_sound_recording_cut_off_says_so(folder: Path) -> None:
+    whole = record(folder / "voice.mkv", sound=tones((40.0, True)))
+    damage = Damage()
+    list(audio_blocks(whole, damage))
+    assert damage.sentences() == ()
+    list(audio_blocks(cut(whole, 0.5), damage))
+    [said] = damage.sentences()
+    assert re.fullmatch(r"The sound ends at 0:(19|20|21), although the file says that it lasts 0:40: what .*", said)
+
+
+def test_sound_may_change_its_form_and_jump() -> None:
+    frames: list[tuple[float, Any]] = []
+    for at_s, rate, layout in ((0.0, 16_000, "mono"), (1.0, 48_000, "stereo"), (5.0, 48_000, "stereo")):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, rate * (2 if layout == "stereo" else 1)), np.int16), "s16", layout)
+        frame.sample_rate, frame.pts = rate, 0
+        frames.append((at_s, frame))
+    pieces = list(resampled(iter(frames), 2 * RATE))
+    assert sum(map(len, pieces)) / 2 / RATE == pytest.approx(6.0, abs=0.05)
+    assert max(map(len, pieces)) <= 2 * RATE
+
+
+def test_i_frames_that_cannot_be_compared_are_no_fault(folder: Path) -> None:
+    sizes = ((640, 360), (360, 640))
+    parts = [record(folder / f"{n}.h264", [(slide(f"Size {n}", size=size), 4.0)], fps=10) for n, size in enumerate(sizes)]
+    both = folder / "both.h264"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert find_keyframes(both).keyframes
 
 
 def test_sound_is_mono_at_16_khz_without_holes(base: tuple[Path, Truth]) -> None:

@@ -10,6 +10,7 @@ from phidex.ingest.records import Block, Chunk, TimeLocator
 from phidex.ingest.speech.transcript import Utterance, turn_blocks
 from phidex.ingest.tokens import piece_starts
 from phidex.ingest.video.deck import match_pages
+from phidex.ingest.video.export import write_chapters
 from phidex.ingest.video.segments import recording_chunks
 from phidex.ingest.video.topics import topic_changes
 
@@ -28,6 +29,14 @@ def segments(blocks: list[Block], limit: int = 256) -> list[Chunk]:
 
 def spoken(*lines: tuple[float, float, str, str]) -> list[Block]:
     return turn_blocks([Utterance(start, end, text, speaker) for start, end, speaker, text in lines])
+
+
+def test_a_chapter_too_short_becomes_the_beginning_of_the_next() -> None:
+    times = {"Costs": (0.0, 60.0), "Flash": (60.0, 65.0), "Risks": (65.0, 90.0), "Blink": (90.0, 94.0)}
+    made = segments([frame(title, title, span, image=0) for title, span in times.items()])
+    made += segments([frame("Risks", "Risks", (94.0, 120.0))])
+    told = [line for line in write_chapters(made).split("\n") if line and not line.isdigit()]
+    assert told == ["WEBVTT", "00:00:00.000 --> 00:01:00.000", "Costs", "00:01:00.000 --> 00:02:00.000", "Risks"]
 
 
 def test_a_segment_says_what_was_shown_and_who_spoke() -> None:

@@ -64,6 +64,16 @@ def _written(phidex: Phidex) -> int:
     return (phidex.settings.data.parent / "note.txt").write_text("A file of this machine.", "utf-8")
 
 
+def test_a_file_that_says_it_was_given_stays_with_sync(notes: Phidex) -> None:
+    path = notes.settings.data.parent / "claims.md"
+    path.write_text("---\ndocument_id: 17\nauthor: Ada\n---\n\n# Claims\n\nThe cellar is damp.\n", "utf-8")
+    notes.ingest(path, collection="claimed")
+    outcomes(notes, [TICKET], "claimed")
+    assert outcomes(notes, [TICKET], "claimed", sync=True) == {TICKET.uri: "unchanged"}
+    (kept,) = [entry.source for entry in notes.sources("claimed") if entry.source.name == "claims.md"]
+    assert (kept.metadata.get("author"), "document_id" in kept.metadata) == ("Ada", False)
+
+
 def test_a_look_before_writes_nothing(notes: Phidex) -> None:
     report = notes.ingest_documents([TICKET], collection="looked", dry_run=True)
     assert report.dry_run
@@ -126,6 +136,10 @@ def test_an_original_is_kept_for_its_program_and_goes_with_the_source(notes: Phi
     assert notes.blob(replaced.source.blob, "kept") == b'{"a": 2}'
     with pytest.raises(InputError):
         notes.blob(entry.source.blob, "kept")
+    failed = TextDocument("kept:2", " ", original=b"nobody's")
+    assert outcomes(notes, [failed], "kept") == {"kept:2": "failed"}
+    folder = notes.settings.data.resolve() / "blobs" / "kept"
+    assert all(path.read_bytes() != b"nobody's" for path in folder.rglob("*") if path.is_file())
 
 
 def test_documents_of_readers_are_known_by_what_they_say() -> None:

@@ -93,7 +93,9 @@ async def upload(
     return await _begin(service, job, folder)
 
 
-@routes.post("/collections/{collection}/imports", status_code=202, response_model=JobOut, responses={**errors(409), **_ACCEPTED})
+@routes.post(
+    "/collections/{collection}/imports", status_code=202, response_model=JobOut, responses={**errors(409), **_ACCEPTED}
+)
 async def fetch(
     collection: CollectionName, wanted: ImportIn, service: TheService, caller: Ingester, once: Once = None
 ) -> Response:
