@@ -51,8 +51,10 @@ class Rarity:
         return sum(map(self.weight, claim & passage)) / whole if whole else 0.0
 
     def support(self, claim: frozenset[int], passage: frozenset[int]) -> float:
-        """As `coverage`, for text that was written from the passages: a term that none of them has counts no more than one that a
-        single passage has, since of few passages common words ("whether") are missing too.
+        """As `coverage`, for text that was written from the passages.
+
+        A term that none of them has counts no more than one that a single passage has: in few passages common words ("whether")
+        are missing too.
         """
         once = max(_LEAST, math.log((1 + self.passages) / 1.5))
         whole = sum(min(once, self.weight(term)) for term in claim)

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         PhidexError,
         ServiceError,
     )
-    from phidex.generation.answer import Answer, Citation, Route
+    from phidex.generation.answer import Answer, Citation, Claim, Notice, Route
     from phidex.generation.chat_wire import Delta, Usage
     from phidex.generation.conversation import Conversation
+    from phidex.generation.conversations import ConversationStore
     from phidex.generation.structured.batch import Classification, Extraction
     from phidex.generation.structured.record import DocumentRecord, FieldEvidence, Labels, StructuredAnswer
     from phidex.generation.structured.tables import DocumentTable
+    from phidex.generation.summary.minutes import Minutes, MinutesItem
     from phidex.generation.summary.summary import Sentence, Summary
     from phidex.ingest.records import CellLocator, Chunk, LineLocator, PageLocator, PartLocator, Source, TimeLocator
     from phidex.ingest.run.given import TextDocument

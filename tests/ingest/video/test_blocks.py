@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phidex.eval.bench.screen import Slide, draw_page, draw_slide
@@ -36,6 +36,7 @@ def test_blank_pictures() -> None:
     assert not is_blank(small(SLIDE), NOTHING)
 
 
+@settings(deadline=None)  # a busy machine is no fault of it
 @given(st.integers(-50, 50).filter(lambda shift: abs(shift) > 1))
 def test_a_scroll_is_measured_both_ways(shift: int) -> None:
     page = np.asarray(draw_page(40, 960, "light", random.Random(1)).convert("L").resize((320, 373), 4))
