@@ -58,6 +58,13 @@ class ConversationStore:
 
     Args:
         folder: that they lie in.
+
+    Example:
+        >>> import tempfile
+        >>> store = ConversationStore(Path(tempfile.mkdtemp()))
+        >>> _ = store.save("lease", Conversation())
+        >>> [entry.name for entry in store.list()]
+        ['lease']
     """
 
     def __init__(self, folder: Path) -> None:

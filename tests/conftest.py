@@ -9,10 +9,15 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from phidex.errors import InputError
 from phidex.ingest.ocr.tesseract import PACKS, Tesseract, find_tesseract
 from tests.vllm import server, tiny_models
+
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("phidex", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("phidex")
 
 
 def _is_local(host: object) -> bool:
