@@ -68,7 +68,7 @@ def test_a_key_lists_searches_asks_and_reads_its_collection(place: Place) -> Non
         assert {one["locator"]["page_number"] for one in read["passages"]} == {page}
         whole = await call(client, "read", source="mine.pdf", collection="mine", limit=1)
         assert whole["notes"] == [f"{listed['passages'] - 1} more passages; go on with start=1"]
-        answer = await call(client, "ask", question=f"What is said of this: {sentence}", collection="mine")
+        answer = await call(client, "ask", question=f"{sentence}?", collection="mine")
         assert answer["answered_by"] == "extractive"
         assert answer["citations"][0]["status"] == "verified"
 
